@@ -1,0 +1,1 @@
+"""The machinery that runs Forsa: settings, wiring, recorder, command line. Only entry points import it."""
