@@ -1,0 +1,197 @@
+"""What the environment says, read once, every error at once. No other module reads the environment for settings."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from runtime.master_key import master_key_of
+
+DEVELOPMENT_ISSUER: Final = "urn:forsa:development"
+
+
+class SettingsError(Exception):
+    """What is wrong with the environment, one sentence each in `errors`, each naming its variable; no values."""
+
+    def __init__(self, errors: Sequence[str]) -> None:
+        """At least one error."""
+        super().__init__("; ".join(errors))
+        self.errors = tuple(errors)
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings of one process. An empty string, path or key: not set, and nothing here needed it."""
+
+    database_url: str
+    keys_database_url: str
+    projector_database_url: str
+    owner_database_url: str
+    master_key: bytes
+    token_key_file: str
+    token_issuer: str
+    token_audience: str
+    token_jwks_file: str
+    host: str
+    port: int
+    log_format: str
+    pool_size: int
+
+    def __repr__(self) -> str:
+        """Never the content: it holds passwords and the master key. `describe` says what may be said."""
+        return "<Settings>"
+
+
+class Setting(msgspec.Struct, frozen=True):
+    """One variable: what it means, what holds when it is absent, and how its text becomes a value (ValueError)."""
+
+    name: str
+    help: str
+    read: Callable[[str], Any]
+    default: Any = ""
+    shown: Callable[[Any], str] = str
+
+    @property
+    def field(self) -> str:
+        """Its field in `Settings`."""
+        return self.name.removeprefix("FORSA_").lower()
+
+
+def read_settings(environ: Mapping[str, str], needs: Sequence[str] = ()) -> Settings:
+    """The settings this environment gives. `needs` names the variables that the calling command cannot do without.
+
+    Raises SettingsError with everything that is wrong. An empty variable counts as absent.
+    """
+    given = {name: text for name, text in environ.items() if name.startswith("FORSA_") and text}
+    if fallback := environ.get("DATABASE_URL"):
+        given.setdefault("FORSA_DATABASE_URL", fallback)
+    errors = [_unknown(name) for name in sorted(given.keys() - KNOWN)]
+    given, more = _with_master_key(given)
+    errors += more
+    values: dict[str, Any] = {}
+    for setting in SETTINGS:
+        try:
+            values[setting.field] = setting.read(given[setting.name]) if setting.name in given else setting.default
+        except ValueError as wrong:
+            values[setting.field] = setting.default
+            errors.append(f"{setting.name} {wrong}")
+    errors += [f"{name} is not set: {_help_of(name)}" for name in needs if not given.get(name)]
+    errors += _together(given)
+    if errors:
+        raise SettingsError(errors)
+    for field in ("projector_database_url", "owner_database_url"):
+        values[field] = values[field] or values["database_url"]
+    return Settings(**values)
+
+
+def describe(settings: Settings) -> list[tuple[str, str, str]]:
+    """(variable, value without secrets, help) of every setting, for people to read."""
+    rows = []
+    for setting in SETTINGS:
+        value = getattr(settings, setting.field)
+        rows.append((setting.name, setting.shown(value) if value else "not set", setting.help))
+    return rows
+
+
+def _with_master_key(given: dict[str, str]) -> tuple[dict[str, str], list[str]]:
+    """The master key's text in place of its file's name, and what was wrong with that."""
+    path = given.get("FORSA_MASTER_KEY_FILE")
+    if path is None:
+        return given, []
+    if "FORSA_MASTER_KEY" in given:
+        return given, ["FORSA_MASTER_KEY and FORSA_MASTER_KEY_FILE are both set: keep one"]
+    try:
+        text = Path(path).read_text(encoding="ascii")
+    except (OSError, ValueError) as wrong:
+        return given, [f"FORSA_MASTER_KEY_FILE cannot be read ({type(wrong).__name__})"]
+    return {**given, "FORSA_MASTER_KEY": text}, []
+
+
+def _together(given: Mapping[str, str]) -> list[str]:
+    """What is wrong with variables that are fine one by one."""
+    errors = []
+    keys = given.get("FORSA_KEYS_DATABASE_URL")
+    if keys and keys in {text for name, text in given.items() if name in LOG_URLS}:
+        errors.append("FORSA_KEYS_DATABASE_URL is the log's database: keys stand in a database of their own")
+    production = given.get("FORSA_TOKEN_ISSUER", DEVELOPMENT_ISSUER) != DEVELOPMENT_ISSUER
+    if production and "FORSA_TOKEN_JWKS_FILE" not in given:
+        errors.append("FORSA_TOKEN_JWKS_FILE is not set: an issuer needs the file of its public keys")
+    if production and "FORSA_TOKEN_KEY_FILE" in given:
+        errors.append("FORSA_TOKEN_KEY_FILE is for the development issuer only: take it out, or FORSA_TOKEN_ISSUER")
+    if not production and "FORSA_TOKEN_JWKS_FILE" in given:
+        errors.append("FORSA_TOKEN_ISSUER is not set: FORSA_TOKEN_JWKS_FILE holds the keys of an issuer")
+    return errors
+
+
+def _unknown(name: str) -> str:
+    nearest = difflib.get_close_matches(name, sorted(KNOWN), n=1, cutoff=0.0)[0]
+    return f"{name} is not a setting: the nearest is {nearest}"
+
+
+def _help_of(name: str) -> str:
+    return next(setting.help for setting in SETTINGS if setting.name == name)
+
+
+def _url(text: str) -> str:
+    try:
+        parts = conninfo_to_dict(text)
+    except psycopg.ProgrammingError:
+        parts = {}
+    if not parts.get("dbname"):
+        # The library's own message would repeat the text, password and all.
+        raise ValueError("is not a PostgreSQL address such as postgresql://user:password@host:5432/database")
+    return text
+
+
+def _url_shown(url: str) -> str:
+    parts = conninfo_to_dict(url)
+    at = f"{parts.get('host') or 'local socket'}:{parts.get('port') or 5432}"
+    return f"{parts.get('user') or 'default user'} at {at}, database {parts['dbname']}"
+
+
+def _between(low: int, high: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not (text.isascii() and text.isdecimal() and low <= int(text) <= high):
+            raise ValueError(f"must be a whole number from {low} to {high}")
+        return int(text)
+
+    return read
+
+
+def _one_of(*allowed: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in allowed:
+            raise ValueError(f"must be one of {', '.join(allowed)}")
+        return text
+
+    return read
+
+
+def _is_set(_: object) -> str:
+    return "set"
+
+
+SETTINGS: Final = (
+    Setting("FORSA_DATABASE_URL", "database of the log and the views (else DATABASE_URL)", _url, "", _url_shown),
+    Setting("FORSA_KEYS_DATABASE_URL", "database of the data keys, not the log's", _url, "", _url_shown),
+    Setting("FORSA_PROJECTOR_DATABASE_URL", "the log's database as the projector's role", _url, "", _url_shown),
+    Setting("FORSA_OWNER_DATABASE_URL", "the log's database as the owner, for migrations", _url, "", _url_shown),
+    Setting(
+        "FORSA_MASTER_KEY", "32 bytes, hexadecimal or base64 (or FORSA_MASTER_KEY_FILE)", master_key_of, b"", _is_set
+    ),
+    Setting("FORSA_TOKEN_KEY_FILE", "private key of the development issuer, made when absent", str),
+    Setting("FORSA_TOKEN_ISSUER", "the issuer whose bearer tokens count", str, DEVELOPMENT_ISSUER),
+    Setting("FORSA_TOKEN_AUDIENCE", "the audience a token must name", str, "forsa"),
+    Setting("FORSA_TOKEN_JWKS_FILE", "public keys of the issuer, a JSON Web Key Set", str),
+    Setting("FORSA_HOST", "address the web server listens on", str, "127.0.0.1"),
+    Setting("FORSA_PORT", "port the web server listens on", _between(1, 65535), 8000),
+    Setting("FORSA_LOG_FORMAT", "json or console", _one_of("json", "console"), "json"),
+    Setting("FORSA_POOL_SIZE", "connections a process holds to the log's database", _between(1, 100), 8),
+)
+KNOWN: Final = {setting.name for setting in SETTINGS} | {"FORSA_MASTER_KEY_FILE"}
+LOG_URLS: Final = {"FORSA_DATABASE_URL", "FORSA_PROJECTOR_DATABASE_URL", "FORSA_OWNER_DATABASE_URL"}
