@@ -1,0 +1,357 @@
+"""load → decide → append: the only door to the streams.
+
+The casebook knows no database: it is typed against `Streams` and `Keyring`. One command is one append: every stream
+the decision read and did not write is guarded, claims move with the state that holds them, and the command's row makes
+a retry harmless.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import cache
+from typing import Any, Protocol
+from uuid import UUID
+
+import msgspec
+
+from domain.codes import refuse_unknown
+from domain.errors import (
+    ClaimTaken,
+    CommandKnown,
+    Conflict,
+    NotAllowedNow,
+    OccurredInFuture,
+    OtherBody,
+    ReasonNeeded,
+    Refused,
+    RuleBroken,
+    StaleVersion,
+    UnknownStream,
+)
+from domain.event import By, Event
+from domain.kind import Act, Changes, ClaimSource, Command, CommandSpec, Kind
+from domain.parameter import NATIONAL
+from domain.parameters import Parameters
+from domain.sealed import Erased, Keyring
+from domain.streams import KINDS, REDRAWN, claim_refusal, fold, spec_of
+from domain.values import today_in_casablanca
+
+
+class Stream(msgspec.Struct, frozen=True):
+    """A stream as it was loaded: its events in version order (versions are 1, 2, 3, …)."""
+
+    id: UUID
+    events: tuple[Event, ...]
+
+    @property
+    def version(self) -> int:
+        """Version of the last event, 0 for a stream that has none."""
+        return len(self.events)
+
+
+class NewEvent(msgspec.Struct, frozen=True):
+    """One event to append, with its place."""
+
+    stream: UUID
+    version: int
+    event: Event
+
+
+class CommandKey(msgspec.Struct, frozen=True):
+    """What makes a command known again: who sent it, the id they gave it, and a hash of what they sent."""
+
+    subject: UUID  # stream id of the Worker or partner
+    id: bytes  # the key's own 16 bytes, or an HMAC of command id and row in bulk
+    body: bytes  # HMAC of method, path and raw body
+
+
+class CommandRow(msgspec.Struct, frozen=True):
+    """A command that was stored: enough to render its answer again."""
+
+    key: CommandKey
+    status: int
+    first_position: int
+    last_position: int
+    recorded_at: datetime
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """A value only one stream may hold: kind and HMAC of the value."""
+
+    kind: str
+    digest: bytes
+
+
+class Append(msgspec.Struct, frozen=True):
+    """Everything that is stored in one transaction, or not at all."""
+
+    events: tuple[NewEvent, ...]
+    guards: tuple[tuple[UUID, int], ...] = ()  # (stream, version) that was read and must still be so; 0: no events
+    taken: tuple[tuple[Claim, UUID], ...] = ()
+    freed: tuple[tuple[Claim, UUID], ...] = ()
+    command: CommandKey | None = None
+    status: int = 201
+
+
+class Appended(msgspec.Struct, frozen=True):
+    """Where an append stands in the log."""
+
+    first_position: int
+    last_position: int
+    recorded_at: datetime
+
+
+class Streams(Protocol):
+    """What the casebook needs of the store."""
+
+    def load(self, ids: Sequence[UUID], upto: int | None = None) -> Mapping[UUID, Stream]:
+        """These streams, as of log position `upto` when given; an unknown id gives an empty stream."""
+        ...
+
+    def append(self, append: Append) -> Appended:
+        """All of it is stored. Raises StaleVersion, Conflict (a guard), ClaimTaken, CommandKnown; then nothing is."""
+        ...
+
+    def find_command(self, subject: UUID, command_id: bytes) -> CommandRow | None:
+        """The row of this command id, if it was stored."""
+        ...
+
+    def find_claim(self, claim: Claim) -> UUID | None:
+        """The stream that holds this claim."""
+        ...
+
+    def digest(self, kind: str, value: str) -> Claim:
+        """The claim for a clear value: an HMAC with the claims' secret."""
+        ...
+
+
+class Loaded(msgspec.Struct, frozen=True):
+    """A stream and what it adds up to."""
+
+    kind: Kind
+    stream: Stream
+    state: Any
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What a command did. `events` is empty when it changed nothing; then `position` is None."""
+
+    events: tuple[NewEvent, ...] = ()
+    position: int | None = None
+    first_position: int | None = None
+    status: int = 201
+
+
+class Casebook:
+    """Executes commands: reads what decide needs, decides, appends."""
+
+    ATTEMPTS = 3  # a conflict without If-Match re-loads and re-decides this often
+
+    def __init__(
+        self, streams: Streams, keyring: Keyring, *, now: Callable[[], datetime], nonce: Callable[[], UUID]
+    ) -> None:
+        """now: the aware UTC time; nonce: a fresh random UUID. Both are arguments so that the domain stays pure."""
+        self.streams, self.keyring, self.now, self.nonce = streams, keyring, now, nonce
+
+    def load(self, kind: str, stream: UUID, upto: int | None = None) -> Loaded:
+        """The stream's state as of a log position. Raises Refused(UnknownStream) when it is not of this kind."""
+        return _loaded(KINDS[kind], self.streams.load([stream], upto)[stream], "")
+
+    def execute(
+        self,
+        command: Command,
+        by: By,
+        *,
+        key: CommandKey | None = None,
+        expected_version: int | None = None,
+        check: Callable[[CommandSpec, Mapping[str, Any]], None] | None = None,
+    ) -> Answer:
+        """The command is decided and stored, once for its key.
+
+        Raises Refused, StaleVersion (with expected_version), OtherBody, and CommandKnown when the key was stored
+        before or by a racing duplicate: the caller renders the answer from the stored row.
+        """
+        spec = spec_of(command)
+        for attempt in range(self.ATTEMPTS):
+            if key is not None:
+                self._refuse_known(key)
+            try:
+                return self._attempt(spec, command, by, key, expected_version, check)
+            except CommandKnown:
+                assert key is not None
+                self._refuse_known(key)
+                raise
+            except ClaimTaken as taken:
+                if taken.kind not in REDRAWN or attempt == self.ATTEMPTS - 1:
+                    raise Refused(claim_refusal(taken.kind)) from taken
+            except (Conflict, StaleVersion):
+                if expected_version is not None or attempt == self.ATTEMPTS - 1:
+                    if key is not None:
+                        self._refuse_known(key)
+                    raise
+        raise AssertionError("the last attempt returns or raises")
+
+    def _refuse_known(self, key: CommandKey) -> None:
+        row = self.streams.find_command(key.subject, key.id)
+        if row is not None:
+            raise OtherBody if row.key.body != key.body else CommandKnown(row)
+
+    def _attempt(
+        self,
+        spec: CommandSpec,
+        command: Command,
+        by: By,
+        key: CommandKey | None,
+        expected_version: int | None,
+        check: Callable[[CommandSpec, Mapping[str, Any]], None] | None,
+    ) -> Answer:
+        reading = Reading(self.streams, spec, command)
+        if check is not None:
+            check(spec, reading.arguments)
+        primary = reading.primary
+        if expected_version is not None and primary.stream.version != expected_version:
+            raise StaleVersion(primary.stream.id, expected_version, primary.stream.version)
+        act = self._act(command, by, reading.parameters)
+        changes = decide(spec, command, act, primary, reading.arguments, self._opened(spec, command, reading.arguments))
+        if not changes:
+            return Answer(status=200)
+        append = self._append_of(changes, reading, key)
+        done = self.streams.append(append)
+        return Answer(events=append.events, position=done.last_position, first_position=done.first_position)
+
+    def _act(self, command: Command, by: By, parameters: Parameters) -> Act:
+        today = today_in_casablanca(self.now())
+        why = command.why.to_why() if command.why else msgspec.UNSET
+        return Act(by=by, on=command.on or today, today=today, parameters=parameters, nonce=self.nonce(), why=why)
+
+    def _opened(self, spec: CommandSpec, command: Command, arguments: Mapping[str, Any]) -> dict[str, dict[UUID, Any]]:
+        return {
+            name: {stream: self.keyring.open(stream, fact) for stream, fact in facts_of(command, arguments).items()}
+            for name, facts_of in spec.opens.items()
+        }
+
+    def _append_of(self, changes: Changes, reading: Reading, key: CommandKey | None) -> Append:
+        events: list[NewEvent] = []
+        after: dict[UUID, Loaded] = {}
+        for stream, event in changes:
+            before = after.get(stream) or reading.loaded[stream]
+            version = before.state.version + 1
+            after[stream] = msgspec.structs.replace(before, state=before.kind.evolve(before.state, event, version))
+            events.append(NewEvent(stream, version, event))
+        taken, freed = self._claims_moved(reading, after)
+        guards = tuple((stream, each.stream.version) for stream, each in reading.loaded.items() if stream not in after)
+        return Append(tuple(events), guards, taken, freed, key)
+
+    def _claims_moved(
+        self, reading: Reading, after: Mapping[UUID, Loaded]
+    ) -> tuple[tuple[tuple[Claim, UUID], ...], tuple[tuple[Claim, UUID], ...]]:
+        """The claims each stream takes and frees: the difference of its claims before and after."""
+        taken: list[tuple[Claim, UUID]] = []
+        freed: list[tuple[Claim, UUID]] = []
+        for stream, now in after.items():
+            old = {source.key: source for source in now.kind.claims_of(reading.loaded[stream].state)}
+            new = {source.key: source for source in now.kind.claims_of(now.state)}
+            gone = self._values(stream, [source for key, source in old.items() if key not in new])
+            come = self._values(stream, [source for key, source in new.items() if key not in old])
+            taken += [(self.streams.digest(*value), stream) for value in sorted(come - gone)]
+            freed += [(self.streams.digest(*value), stream) for value in sorted(gone - come)]
+        return tuple(taken), tuple(freed)
+
+    def _values(self, stream: UUID, sources: Iterable[ClaimSource]) -> set[tuple[str, str]]:
+        values: set[tuple[str, str]] = set()
+        for source in sources:
+            if source.fact is None:
+                values.add((source.kind, source.value or ""))
+                continue
+            opened = self.keyring.open(stream, source.fact)
+            if not isinstance(opened, Erased) and source.values_in is not None:
+                values.update((source.kind, value) for value in source.values_in(opened))
+        return values
+
+
+class Reading:
+    """The streams one attempt reads: the command's own, those its row names, and the national parameters."""
+
+    def __init__(self, streams: Streams, spec: CommandSpec, command: Command) -> None:
+        """Everything the row names is loaded, in as many steps as what was read names more to read."""
+        self._streams, self._spec = streams, spec
+        self.loaded: dict[UUID, Loaded] = {}
+        self.arguments: dict[str, Any] = {}
+        primary = getattr(command, spec.stream)
+        wanted: dict[str, tuple[str, UUID | Iterable[UUID]]] = {spec.stream: (spec.kind, primary)}
+        self._read({**wanted, "parameters": ("parameter", NATIONAL)})
+        self.primary = self.loaded[primary]
+        self.parameters: Parameters = self.arguments.pop("parameters").values
+        while wanted := {k: v for k, v in spec.reads(command, self.arguments).items() if k not in self.arguments}:
+            self._read(wanted)
+
+    def _read(self, wanted: Mapping[str, tuple[str, UUID | Iterable[UUID]]]) -> None:
+        ids = {name: [at] if isinstance(at, UUID) else list(at) for name, (_, at) in wanted.items()}
+        missing = list(dict.fromkeys(i for each in ids.values() for i in each if i not in self.loaded))
+        streams = self._streams.load(missing) if missing else {}
+        for name, (kind, at) in wanted.items():
+            for index, stream in enumerate(ids[name]):
+                pointer = f"/{name}" if isinstance(at, UUID) else f"/{name}/{index}"
+                if stream not in self.loaded:
+                    self.loaded[stream] = self._check(name, KINDS[kind], streams[stream], pointer)
+            states = {stream: self.loaded[stream].state for stream in ids[name]}
+            self.arguments[name] = states[at] if isinstance(at, UUID) else states
+
+    def _check(self, name: str, kind: Kind, stream: Stream, pointer: str) -> Loaded:
+        if name == self._spec.stream and self._spec.opens_stream and not stream.version:
+            return Loaded(kind, stream, kind.empty)
+        return _loaded(kind, stream, "" if name == self._spec.stream else pointer)
+
+
+def _loaded(kind: Kind, stream: Stream, pointer: str) -> Loaded:
+    known = kind.singleton if not stream.version else isinstance(stream.events[0], kind.first)
+    if not known:
+        raise Refused(UnknownStream(pointer=pointer, kind=kind.name, id=stream.id))
+    return Loaded(kind, stream, fold(kind, stream.events))
+
+
+def decide(
+    spec: CommandSpec,
+    command: Command,
+    act: Act,
+    primary: Loaded,
+    arguments: Mapping[str, Any],
+    opened: Mapping[str, Mapping[UUID, Any]],
+) -> Changes:
+    """What the command does, or Refused with every rule that holds: those of the act itself and its own."""
+    status = primary.kind.status_of(primary.state)
+    allowed = primary.kind.life_cycle[status]
+    if spec.name not in allowed:
+        raise Refused(NotAllowedNow(status=status, allowed=sorted(allowed)))
+    broken = broken_by_act(spec, command, act)
+    try:
+        changes = spec.decide(command, act, **_asked_for(spec, {**arguments, **opened}))
+    except Refused as refused:
+        raise Refused(*broken, *refused.broken) from None
+    if broken:
+        raise Refused(*broken)
+    return changes
+
+
+def _asked_for(spec: CommandSpec, known: Mapping[str, Any]) -> dict[str, Any]:
+    """Decide is given what its signature names; the rest was read to be guarded."""
+    return {name: known[name] for name in _parameters_of(spec.decide) if name in known}
+
+
+@cache
+def _parameters_of(decide: Callable[..., Changes]) -> tuple[str, ...]:
+    return tuple(inspect.signature(decide).parameters)
+
+
+def broken_by_act(spec: CommandSpec, command: Command, act: Act) -> list[RuleBroken]:
+    """Rule 46: no act in the future; a reason beyond the days a parameter gives, or where the command asks one."""
+    days = act.parameters.number("back_dating_days", act.today)
+    late = (act.today - act.on).days > days
+    broken: list[RuleBroken | None] = [
+        OccurredInFuture(pointer="/on", on=str(act.on), today=str(act.today)) if act.on > act.today else None,
+        ReasonNeeded(pointer="/why", days=days) if command.why is None and (late or spec.asks_reason) else None,
+        refuse_unknown("reason", command.why.code, "/why/code", act.on) if command.why else None,
+    ]
+    return [each for each in broken if each is not None]

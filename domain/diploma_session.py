@@ -1,0 +1,279 @@
+"""Diploma sessions of Entraide Nationale: candidates, the closed list, marks, the jury's minutes."""
+
+from __future__ import annotations
+
+from datetime import date
+from uuid import UUID
+
+import msgspec
+
+from domain.codes import refuse_unknown
+from domain.errors import RuleBroken, refuse_if
+from domain.event import NIL, Event
+from domain.kind import Act, Changes, Command, CommandSpec, Evolve, Kind, State, evolve_by
+from domain.organisation import EndsBeforeStart
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """One candidate's exam: marks in hundredths (1250 = 12.50), absent where not sat; the jury's decision."""
+
+    candidate_number: str
+    sitting: int  # 1 | 2
+    presence: str  # exam_presence
+    written: int | None
+    practical: int | None
+    decision: str  # exam_decision
+
+
+class Result(msgspec.Struct, frozen=True):
+    """One line of the minutes."""
+
+    candidate_number: str
+    decision: str
+
+
+class SessionOpened(Event, frozen=True, kw_only=True, tag="diploma-session.opened"):
+    """Entraide Nationale opened an exam session."""
+
+    authority: UUID  # the issuing delegation or coordination
+    held_from: date
+    held_to: date
+    centres: list[UUID]
+    trades: list[str]
+    diploma_kind: str
+    year: int
+
+
+class CandidateEntered(Event, frozen=True, kw_only=True, tag="diploma-session.candidate-entered"):
+    """A learner stands on the list of candidates. Same append as the learner's CandidateListed."""
+
+    learner: UUID
+    enrolment: UUID
+    candidate_number: str
+
+
+class CandidateListClosed(Event, frozen=True, kw_only=True, tag="diploma-session.candidate-list-closed"):
+    """The list is closed: from here on it changes by a rectification act only (rule 18)."""
+
+
+class MarksRecorded(Event, frozen=True, kw_only=True, tag="diploma-session.marks-recorded"):
+    """Marks of these candidates. Same append as each learner's ExamMarked."""
+
+    marks: list[Mark]
+
+
+class MinutesSigned(Event, frozen=True, kw_only=True, tag="diploma-session.minutes-signed"):
+    """The jury signed its minutes: the ground of every diploma of the session (rule 19)."""
+
+    members: list[UUID]  # workers who signed
+    results: list[Result]
+    document: UUID | None
+    signature: str  # signature_level
+
+
+class Candidate(msgspec.Struct, frozen=True):
+    """A candidate of the session: whose, and the last mark recorded."""
+
+    learner: UUID
+    enrolment: UUID
+    mark: Mark | None = None
+
+
+class DiplomaSession(State, frozen=True, kw_only=True):
+    """A session: candidates by number, and where it stands."""
+
+    authority: UUID = NIL
+    held_from: date = date.min
+    held_to: date = date.min
+    centres: frozenset[UUID] = frozenset()
+    trades: frozenset[str] = frozenset()
+    diploma_kind: str = ""
+    year: int = 0
+    candidates: dict[str, Candidate] = {}
+    is_closed: bool = False
+    minutes_version: int = 0
+
+    def candidate_number_of(self, enrolment: UUID) -> str | None:
+        """The number this enrolment is listed under."""
+        return next((number for number, each in self.candidates.items() if each.enrolment == enrolment), None)
+
+
+def _opened(state: DiplomaSession, event: SessionOpened, _version: int) -> DiplomaSession:
+    return msgspec.structs.replace(
+        state,
+        authority=event.authority,
+        held_from=event.held_from,
+        held_to=event.held_to,
+        centres=frozenset(event.centres),
+        trades=frozenset(event.trades),
+        diploma_kind=event.diploma_kind,
+        year=event.year,
+    )
+
+
+def _entered(state: DiplomaSession, event: CandidateEntered, _version: int) -> DiplomaSession:
+    candidate = Candidate(event.learner, event.enrolment)
+    return msgspec.structs.replace(state, candidates={**state.candidates, event.candidate_number: candidate})
+
+
+def _closed(state: DiplomaSession, _event: CandidateListClosed, _version: int) -> DiplomaSession:
+    return msgspec.structs.replace(state, is_closed=True)
+
+
+def _marked(state: DiplomaSession, event: MarksRecorded, _version: int) -> DiplomaSession:
+    marked = {
+        mark.candidate_number: msgspec.structs.replace(state.candidates[mark.candidate_number], mark=mark)
+        for mark in event.marks
+        if mark.candidate_number in state.candidates
+    }
+    return msgspec.structs.replace(state, candidates={**state.candidates, **marked})
+
+
+def _signed(state: DiplomaSession, _event: MinutesSigned, version: int) -> DiplomaSession:
+    return msgspec.structs.replace(state, minutes_version=version)
+
+
+class OpenDiplomaSession(Command, frozen=True, kw_only=True):
+    """Open an exam session."""
+
+    diploma_session: UUID
+    authority: UUID
+    held_from: date
+    held_to: date
+    centres: list[UUID]
+    trades: list[str]
+    diploma_kind: str = "vocational_diploma"
+    year: int
+
+
+class CloseCandidateList(Command, frozen=True, kw_only=True):
+    """Close the list of candidates."""
+
+    diploma_session: UUID
+
+
+class SignMinutes(Command, frozen=True, kw_only=True):
+    """Sign the jury's minutes: the results are the marks' decisions."""
+
+    diploma_session: UUID
+    members: list[UUID]
+    document: UUID | None = None
+    signature: str = "paper"
+
+
+class CandidateListEmpty(RuleBroken, frozen=True, kw_only=True):
+    """No candidate stands on the list."""
+
+    RULE = 18
+
+
+class MarksMissing(RuleBroken, frozen=True, kw_only=True):
+    """Rule 19: minutes are signed when every candidate has a mark; these have none."""
+
+    RULE = 19
+    candidate_numbers: list[str]
+
+
+class JuryMissing(RuleBroken, frozen=True, kw_only=True):
+    """Rule 19: minutes are signed by at least one member of the jury."""
+
+    RULE = 19
+
+
+def open_diploma_session(command: OpenDiplomaSession, act: Act) -> Changes:
+    """The session takes candidates. Refuses UnknownCode, EndsBeforeStart."""
+    refuse_if(
+        refuse_unknown("diploma_kind", command.diploma_kind, "/diploma_kind", act.on),
+        *(refuse_unknown("trade", code, f"/trades/{at}", act.on) for at, code in enumerate(command.trades)),
+        EndsBeforeStart(pointer="/held_to", starts_on=str(command.held_from), ends_on=str(command.held_to))
+        if command.held_to < command.held_from
+        else None,
+    )
+    return [(command.diploma_session, act.event(SessionOpened, command))]
+
+
+def close_candidate_list(command: CloseCandidateList, act: Act, *, diploma_session: DiplomaSession) -> Changes:
+    """The list is closed (rule 18). Refuses CandidateListEmpty."""
+    refuse_if(None if diploma_session.candidates else CandidateListEmpty())
+    return [(command.diploma_session, act.event(CandidateListClosed))]
+
+
+def sign_minutes(command: SignMinutes, act: Act, *, diploma_session: DiplomaSession) -> Changes:
+    """The minutes are signed; diplomas may cite them (rule 19). Refuses MarksMissing, JuryMissing, UnknownCode."""
+    unmarked = [number for number, each in diploma_session.candidates.items() if each.mark is None]
+    refuse_if(
+        refuse_unknown("signature_level", command.signature, "/signature", act.on),
+        MarksMissing(candidate_numbers=unmarked) if unmarked else None,
+        None if command.members else JuryMissing(pointer="/members"),
+    )
+    results = [
+        Result(number, each.mark.decision)
+        for number, each in diploma_session.candidates.items()
+        if each.mark is not None
+    ]
+    return [(command.diploma_session, act.event(MinutesSigned, command, results=results))]
+
+
+def status_of(session: DiplomaSession) -> str:
+    """Unknown → open → closed → signed."""
+    if not session.version:
+        return "unknown"
+    if session.minutes_version:
+        return "signed"
+    return "closed" if session.is_closed else "open"
+
+
+EVOLVE: dict[type[Event], Evolve] = {
+    SessionOpened: _opened,
+    CandidateEntered: _entered,
+    CandidateListClosed: _closed,
+    MarksRecorded: _marked,
+    MinutesSigned: _signed,
+}
+
+KIND = Kind(
+    name="diploma-session",
+    plural="diploma-sessions",
+    empty=DiplomaSession(),
+    first=SessionOpened,
+    evolve=evolve_by(EVOLVE),
+    events=tuple(EVOLVE),
+    status_of=status_of,
+    life_cycle={
+        "unknown": frozenset({"open-diploma-session"}),
+        "open": frozenset({"close-candidate-list"}),
+        "closed": frozenset({"record-marks", "sign-minutes"}),
+        "signed": frozenset({"award-diplomas"}),
+    },
+)
+
+COMMANDS = (
+    CommandSpec(
+        command=OpenDiplomaSession,
+        decide=open_diploma_session,
+        kind="diploma-session",
+        stream="diploma_session",
+        roles=("en_agent",),
+        reads=lambda command, _seen: {
+            "authority": ("organisation", command.authority),
+            "centres": ("centre", command.centres),
+        },
+    ),
+    CommandSpec(
+        command=CloseCandidateList,
+        decide=close_candidate_list,
+        kind="diploma-session",
+        stream="diploma_session",
+        noun="closures",
+        roles=("en_agent",),
+    ),
+    CommandSpec(
+        command=SignMinutes,
+        decide=sign_minutes,
+        kind="diploma-session",
+        stream="diploma_session",
+        noun="minutes",
+        roles=("en_agent",),
+        reads=lambda command, _seen: {"members": ("worker", command.members)},
+    ),
+)

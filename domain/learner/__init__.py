@@ -1,0 +1,1 @@
+"""A learner's whole path, one room per stage."""

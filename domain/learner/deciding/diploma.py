@@ -1,0 +1,270 @@
+"""Deciding on diplomas: list a candidate, record marks, award what the minutes grant."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from domain.codes import refuse_unknown
+from domain.diploma_session import CandidateEntered, DiplomaSession, Mark, MarksRecorded, status_of
+from domain.errors import RuleBroken, refuse_if
+from domain.event import EventRef
+from domain.kind import Act, Changes, CommandSpec
+from domain.learner.admission import Enrolment
+from domain.learner.deciding.admission import enrolment_of
+from domain.learner.deciding.identification import opens_identity
+from domain.learner.diploma import (
+    AlreadyListed,
+    AwardDiplomas,
+    AwardedBeforeMinutes,
+    AwardLine,
+    CandidateListed,
+    DiplomaAlreadyAwarded,
+    DiplomaAwarded,
+    ExamMarked,
+    IdentityNotVerified,
+    ListCandidate,
+    ListClosed,
+    MarkOfAnAbsentee,
+    MarkOutOfRange,
+    NotAdmitted,
+    NotInSession,
+    PrintedName,
+    RecordMarks,
+    Register,
+    SameNumberTwice,
+    UnknownCandidate,
+)
+from domain.learner.identification import Identity
+from domain.learner.state import Learner
+from domain.sealed import Erased, SealedFact, clear
+
+
+def _missing_forms(identity: Identity | Erased | None) -> list[str]:
+    """Rule 48: a diploma prints Arabic and Latin forms; a missing one is a flag Entraide Nationale settles."""
+    scripts = {name.script for name in identity.names} if isinstance(identity, Identity) else set()
+    return [f"missing-{script}-name" for script in ("arabic", "latin") if script not in scripts]
+
+
+def _not_in_session(session: DiplomaSession, held: Enrolment) -> list[RuleBroken | None]:
+    return [
+        None if held.centre in session.centres else NotInSession(pointer="/session", what="centre"),
+        None if held.trade in session.trades else NotInSession(pointer="/session", what="trade"),
+    ]
+
+
+def list_candidate(
+    command: ListCandidate,
+    act: Act,
+    *,
+    learner: Learner,
+    session: DiplomaSession,
+    identities: Mapping[UUID, Identity | Erased],
+) -> Changes:
+    """The learner stands on the session's list under the next number. Source: DOMAIN rules 18, 48."""
+    held, broken = enrolment_of(learner, command.enrolment, active=False)
+    if held is None:
+        refuse_if(broken)
+        raise AssertionError("no enrolment is always a refusal")
+    listed = learner.diploma.candidatures.get(command.enrolment)
+    if listed is not None and listed.session == command.session:
+        return []
+    refuse_if(
+        None if learner.identification.verification else IdentityNotVerified(),
+        None if status_of(session) == "open" else ListClosed(pointer="/session", status=status_of(session)),
+        AlreadyListed(pointer="/enrolment", candidate_number=listed.candidate_number)
+        if listed is not None and listed.decision is None
+        else None,
+        *_not_in_session(session, held),
+    )
+    number = f"{len(session.candidates) + 1:04d}"
+    flags = _missing_forms(identities.get(command.learner))
+    return [
+        (command.learner, act.event(CandidateListed, command, candidate_number=number, flags=flags)),
+        (command.session, act.event(CandidateEntered, command, candidate_number=number)),
+    ]
+
+
+def _twice(values: Iterable[str], pointer: str) -> list[RuleBroken | None]:
+    return [SameNumberTwice(pointer=pointer, value=each) for each, count in Counter(values).items() if count > 1]
+
+
+def _bad_mark(mark: Mark, session: DiplomaSession, at: int, act: Act) -> list[RuleBroken | None]:
+    pointer = f"/marks/{at}"
+    sat = mark.presence == "present"
+    has_marks = mark.written is not None or mark.practical is not None
+    return [
+        None
+        if mark.candidate_number in session.candidates
+        else UnknownCandidate(pointer=f"{pointer}/candidate_number", candidate_number=mark.candidate_number),
+        refuse_unknown("exam_presence", mark.presence, f"{pointer}/presence", act.on),
+        refuse_unknown("exam_decision", mark.decision, f"{pointer}/decision", act.on),
+        None if mark.sitting in (1, 2) else MarkOutOfRange(pointer=f"{pointer}/sitting", value=mark.sitting),
+        *(
+            None if value is None or 0 <= value <= 2000 else MarkOutOfRange(pointer=f"{pointer}/{name}", value=value)
+            for name, value in (("written", mark.written), ("practical", mark.practical))
+        ),
+        MarkOfAnAbsentee(pointer=pointer, candidate_number=mark.candidate_number)
+        if sat == (mark.decision == "absent") or (has_marks and not sat)
+        else None,
+    ]
+
+
+def record_marks(command: RecordMarks, act: Act, *, diploma_session: DiplomaSession) -> Changes:
+    """Each candidate's mark stands on the session and on the learner. Marks that are stored already change nothing."""
+    refuse_if(
+        *(bad for at, mark in enumerate(command.marks) for bad in _bad_mark(mark, diploma_session, at, act)),
+        *_twice((mark.candidate_number for mark in command.marks), "/marks"),
+    )
+    new = [mark for mark in command.marks if diploma_session.candidates[mark.candidate_number].mark != mark]
+    if not new:
+        return []
+    recorded = act.event(MarksRecorded, marks=new)
+    caused = msgspec.structs.replace(act.by, cause=EventRef(command.diploma_session, diploma_session.version + 1))
+    changes: Changes = [(command.diploma_session, recorded)]
+    for mark in new:
+        candidate = diploma_session.candidates[mark.candidate_number]
+        marked = ExamMarked(
+            on=act.on,
+            by=caused,
+            enrolment=candidate.enrolment,
+            session=command.diploma_session,
+            sitting=mark.sitting,
+            presence=mark.presence,
+            written=mark.written,
+            practical=mark.practical,
+            decision=mark.decision,
+        )
+        changes.append((candidate.learner, marked))
+    return changes
+
+
+def _bad_award(
+    award: AwardLine, at: int, session: DiplomaSession, learners: Mapping[UUID, Learner]
+) -> list[RuleBroken | None]:
+    candidate = session.candidates.get(award.candidate_number)
+    pointer = f"/awards/{at}/candidate_number"
+    number = award.candidate_number
+    if candidate is None or candidate.mark is None:
+        return [UnknownCandidate(pointer=pointer, candidate_number=number)]
+    decision = candidate.mark.decision
+    held = learners[candidate.learner].diploma.diplomas.values()
+    return [
+        None if decision == "admitted" else NotAdmitted(pointer=pointer, candidate_number=number, decision=decision),
+        DiplomaAlreadyAwarded(pointer=pointer, candidate_number=number)
+        if any(each.enrolment == candidate.enrolment for each in held)
+        else None,
+    ]
+
+
+def award_diplomas(
+    command: AwardDiplomas,
+    act: Act,
+    *,
+    diploma_session: DiplomaSession,
+    learners: Mapping[UUID, Learner],
+    identities: Mapping[UUID, Identity | Erased],
+) -> Changes:
+    """Each candidate named holds the diploma the minutes grant, under its register number (claimed, never freed).
+
+    command.awarded_on: day the jury signed, local calendar. Refuses NotAdmitted, DiplomaAlreadyAwarded,
+    AwardedBeforeMinutes, register-number-in-use. Source: DOMAIN rules 18, 19.
+    """
+    early = command.awarded_on < diploma_session.held_from
+    refuse_if(
+        AwardedBeforeMinutes(
+            pointer="/awarded_on", awarded_on=str(command.awarded_on), held_from=str(diploma_session.held_from)
+        )
+        if early
+        else None,
+        *(bad for at, award in enumerate(command.awards) for bad in _bad_award(award, at, diploma_session, learners)),
+        *_twice((award.number for award in command.awards), "/awards"),
+        *_twice((award.candidate_number for award in command.awards), "/awards"),
+    )
+    return [_award(award, command, act, diploma_session, learners, identities) for award in command.awards]
+
+
+def _award(
+    award: AwardLine,
+    command: AwardDiplomas,
+    act: Act,
+    session: DiplomaSession,
+    learners: Mapping[UUID, Learner],
+    identities: Mapping[UUID, Identity | Erased],
+) -> tuple[UUID, DiplomaAwarded]:
+    candidate = session.candidates[award.candidate_number]
+    enrolment = learners[candidate.learner].admission.enrolments[candidate.enrolment]
+    minutes = EventRef(command.diploma_session, session.minutes_version)
+    event = DiplomaAwarded(
+        on=act.on,
+        by=msgspec.structs.replace(act.by, cause=minutes),
+        why=act.why,
+        diploma=act.new_id("diploma", award.candidate_number),
+        enrolment=candidate.enrolment,
+        centre=enrolment.centre,
+        convention=enrolment.convention,
+        register=Register(session.authority, session.diploma_kind, session.year),
+        number=award.number,
+        trade=enrolment.trade,
+        level=enrolment.level,
+        minutes=minutes,
+        awarded_on=command.awarded_on,
+        partner_reference=act.new_id("partner-reference", award.candidate_number),
+        printed=clear(printed_name(identities.get(candidate.learner))),
+    )
+    return candidate.learner, event
+
+
+def printed_name(identity: Identity | Erased | None) -> PrintedName:
+    """The forms a diploma prints; a form that is missing, or was erased, stays empty."""
+    names = identity.names if isinstance(identity, Identity) else []
+    forms = {name.script: f"{name.given} {name.family}".strip() for name in names}
+    return PrintedName(arabic=forms.get("arabic"), latin=forms.get("latin"))
+
+
+def _candidates(numbers: Iterable[str], seen: Mapping[str, Any]) -> dict[str, Any]:
+    session: DiplomaSession = seen["diploma_session"]
+    known = [session.candidates[number].learner for number in numbers if number in session.candidates]
+    return {"learners": ("learner", known)}
+
+
+def _identities(_command: Any, seen: Mapping[str, Any]) -> dict[UUID, SealedFact[Any]]:
+    facts = {key: learner.identification.identity for key, learner in seen["learners"].items()}
+    return {key: fact for key, fact in facts.items() if fact is not None}
+
+
+COMMANDS = (
+    CommandSpec(
+        command=ListCandidate,
+        decide=list_candidate,
+        kind="learner",
+        stream="learner",
+        noun="candidatures",
+        roles=("en_agent", "coordinator"),
+        reads=lambda command, _seen: {"session": ("diploma-session", command.session)},
+        opens={"identities": opens_identity},
+    ),
+    CommandSpec(
+        command=RecordMarks,
+        decide=record_marks,
+        kind="diploma-session",
+        stream="diploma_session",
+        noun="marks",
+        roles=("en_agent",),
+        reads=lambda command, seen: _candidates((mark.candidate_number for mark in command.marks), seen),
+    ),
+    CommandSpec(
+        command=AwardDiplomas,
+        decide=award_diplomas,
+        kind="diploma-session",
+        stream="diploma_session",
+        noun="awards",
+        roles=("en_agent",),
+        reads=lambda command, seen: _candidates((award.candidate_number for award in command.awards), seen),
+        opens={"identities": _identities},
+    ),
+)

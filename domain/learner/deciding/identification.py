@@ -1,0 +1,285 @@
+"""Deciding on identification: identify, record and verify identity, assess eligibility, derogate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from domain.codes import refuse_unknown
+from domain.convention import Convention
+from domain.errors import RuleBroken, refuse_if
+from domain.kind import Act, Changes, CommandSpec, Reads
+from domain.learner.admission import IdentityErased
+from domain.learner.identification import (
+    AssessEligibility,
+    AttestationNotAccepted,
+    BornInFuture,
+    CnieNotAuthorised,
+    Contacts,
+    DerogationGranted,
+    EligibilityAssessed,
+    GrantDerogation,
+    Identifier,
+    IdentifyLearner,
+    Identity,
+    IdentityRecorded,
+    IdentityVerified,
+    LearnerIdentified,
+    NameGiven,
+    NamesMissing,
+    NameUnreadable,
+    NothingVerifies,
+    PersonName,
+    RecordIdentity,
+    Referral,
+    RuleNotDerogable,
+    VerifyIdentity,
+)
+from domain.learner.state import Learner
+from domain.parameters import Parameters
+from domain.sealed import Erased, SealedFact, clear
+from domain.values import BadText, age_range, clean_name, file_number, script_of, season_of
+
+DEROGABLE = (1,)
+
+
+def opens_identity(command: Any, seen: Mapping[str, Any]) -> dict[UUID, SealedFact[Any]]:
+    """The identity in force of the command's learner."""
+    fact = seen["learner"].identification.identity
+    return {} if fact is None else {command.learner: fact}
+
+
+def _clean(names: list[NameGiven]) -> tuple[list[PersonName], list[RuleBroken | None]]:
+    cleaned: list[PersonName] = []
+    broken: list[RuleBroken | None] = []
+    for at, name in enumerate(names):
+        try:
+            given, family = clean_name(name.given), clean_name(name.family) if name.family else ""
+            cleaned.append(PersonName(given, family, script_of(given + family)))
+        except BadText as bad:
+            broken.append(NameUnreadable(pointer=f"/names/{at}", problem=bad.code))
+    return cleaned, broken
+
+
+def _bad_identity(command: IdentifyLearner | RecordIdentity, act: Act) -> list[RuleBroken | None]:
+    born = command.birth_date
+    return [
+        None if command.names else NamesMissing(pointer="/names"),
+        refuse_unknown("sex", command.sex, "/sex", act.on),
+        refuse_unknown("birth_certainty", command.birth_certainty, "/birth_certainty", act.on),
+        BornInFuture(pointer="/birth_date", born_on=str(born)) if born and born > act.on else None,
+        *(
+            refuse_unknown("identifier_type", each.type, f"/identifiers/{at}/type", act.on)
+            for at, each in enumerate(command.identifiers)
+        ),
+        *(_cnie_refused(each, at, act) for at, each in enumerate(command.identifiers)),
+    ]
+
+
+def _cnie_refused(identifier: Identifier, at: int, act: Act) -> CnieNotAuthorised | None:
+    allowed = identifier.type != "cnie" or act.parameters.text("cnie_authorisation", act.on)
+    return None if allowed else CnieNotAuthorised(pointer=f"/identifiers/{at}/type", parameter="cnie_authorisation")
+
+
+def identify_learner(command: IdentifyLearner, act: Act) -> Changes:
+    """The young person has a record and a file number (redrawn when another holds it). Source: DOMAIN §4, rule 48."""
+    names, unreadable = _clean(command.names)
+    refuse_if(
+        *unreadable,
+        *_bad_identity(command, act),
+        refuse_unknown("province", command.province, "/province", act.on),
+        refuse_unknown("referral_source", command.source, "/source", act.on),
+    )
+    season = command.season or season_of(act.on)
+    identity = Identity(
+        names, command.sex, command.birth_date, command.birth_certainty, identifiers=command.identifiers
+    )
+    event = act.event(
+        LearnerIdentified,
+        command,
+        file_number=file_number(season, command.province, act.six_digits),
+        season=season,
+        referral=clear(Referral(command.source, command.source_organisation)),
+        identity=clear(identity),
+    )
+    return [(command.learner, event)]
+
+
+def record_identity(
+    command: RecordIdentity, act: Act, *, learner: Learner, identities: Mapping[UUID, Identity | Erased]
+) -> Changes:
+    """This identity is in force; it names the version it replaces. The same identity again changes nothing."""
+    names, unreadable = _clean(command.names)
+    refuse_if(
+        *unreadable,
+        *_bad_identity(command, act),
+        IdentityErased() if isinstance(identities.get(command.learner), Erased) else None,
+    )
+    identity = Identity(
+        names,
+        command.sex,
+        command.birth_date,
+        command.birth_certainty,
+        command.birth_place,
+        command.nationality,
+        command.identifiers,
+    )
+    has_contacts = command.phone is not None or command.address is not None
+    if identities.get(command.learner) == identity and not has_contacts:
+        return []
+    held = learner.identification.identity
+    event = act.event(
+        IdentityRecorded,
+        identity=clear(identity),
+        contacts=clear(Contacts(command.phone, command.address)) if has_contacts else None,
+        replaces=held.version if held else None,
+    )
+    return [(command.learner, event)]
+
+
+def verify_identity(command: VerifyIdentity, act: Act, *, learner: Learner) -> Changes:
+    """The identity in force is verified (rule 18): by a document, or by two adults where a parameter accepts it."""
+    witnesses = len(set(command.attested_by))
+    accepted = act.parameters.is_yes("witness_attestation_accepted", act.on)
+    refuse_if(
+        refuse_unknown("identity_document_type", command.document_type, "/document_type", act.on),
+        NothingVerifies(pointer="/document_type") if command.document_type is None and witnesses < 2 else None,
+        AttestationNotAccepted(pointer="/attested_by", parameter="witness_attestation_accepted")
+        if command.document_type is None and witnesses >= 2 and not accepted
+        else None,
+    )
+    identity = learner.identification.identity
+    assert identity is not None, "LearnerIdentified is every learner's first event and records an identity"
+    return [(command.learner, act.event(IdentityVerified, command, verifies=identity.version))]
+
+
+def reference_date(parameters: Parameters, season: int, on: date) -> date:
+    """The day ages are taken at for a season: 31 December of its start unless a parameter says otherwise."""
+    return date(season, parameters.number("age_reference_month", on), parameters.number("age_reference_day", on))
+
+
+def age_band(convention: Convention | None, parameters: Parameters, on: date) -> tuple[int, int]:
+    """The least and greatest age: the convention's, else the parameters'."""
+    least = convention.age_min if convention else None
+    greatest = convention.age_max if convention else None
+    return (
+        parameters.number("age_min", on) if least is None else least,
+        parameters.number("age_max", on) if greatest is None else greatest,
+    )
+
+
+def ages_of(identity: Identity | Erased | None, day: date) -> tuple[int, int] | None:
+    """The least and greatest age the birth date allows at that day; None where it is unknown."""
+    if not isinstance(identity, Identity) or identity.birth_date is None:
+        return None
+    return age_range(identity.birth_date, identity.birth_certainty, day)
+
+
+def age_flags(ages: tuple[int, int] | None, band: tuple[int, int]) -> list[str]:
+    """Rule 1: the reading that admits is taken, and flagged."""
+    if ages is None:
+        return ["age-unknown"]
+    return ["age-uncertain"] if ages[0] != ages[1] and not band[0] <= ages[0] <= ages[1] <= band[1] else []
+
+
+def admits(ages: tuple[int, int] | None, band: tuple[int, int]) -> bool:
+    """Rule 1: whether some reading of the age lies in the band; an unknown age is admitted and flagged."""
+    return ages is None or (ages[0] <= band[1] and ages[1] >= band[0])
+
+
+STATUS_FLAGS = {"unknown": ["school-status-unknown"]}
+IN_SCHOOL = frozenset({"in_formal_school", "in_vocational_training"})
+
+
+def assess_eligibility(
+    command: AssessEligibility,
+    act: Act,
+    *,
+    identities: Mapping[UUID, Identity | Erased],
+    convention: Convention | None = None,
+) -> Changes:
+    """The season's assessment is recorded, eligible or not: it is a fact; enrolment refuses (rule 1)."""
+    refuse_if(refuse_unknown("school_status", command.school_status, "/school_status", act.on))
+    season = command.season or season_of(act.on)
+    day = reference_date(act.parameters, season, act.on)
+    band = age_band(convention, act.parameters, act.on)
+    ages = ages_of(identities.get(command.learner), day)
+    eligible = admits(ages, band) and command.school_status not in IN_SCHOOL
+    event = act.event(
+        EligibilityAssessed,
+        command,
+        season=season,
+        age_low=ages[0] if ages else None,
+        age_high=ages[1] if ages else None,
+        age_min=band[0],
+        age_max=band[1],
+        reference_date=day,
+        result="eligible" if eligible else "ineligible",
+        flags=age_flags(ages, band) + STATUS_FLAGS.get(command.school_status, []),
+    )
+    return [(command.learner, event)]
+
+
+def grant_derogation(command: GrantDerogation, act: Act) -> Changes:
+    """The learner may pass that rule in that season. Asked by the coordinator, decided by the authority."""
+    refuse_if(
+        None
+        if command.rule in DEROGABLE
+        else RuleNotDerogable(pointer="/rule", rule=command.rule, derogable=list(DEROGABLE)),
+        refuse_unknown("derogation_authority", command.authority, "/authority", act.on),
+        refuse_unknown("derogation_reason", command.reason, "/reason", act.on),
+    )
+    return [(command.learner, act.event(DerogationGranted, command, season=command.season or season_of(act.on)))]
+
+
+def _convention_of(command: AssessEligibility, _seen: Mapping[str, Any]) -> Reads:
+    return {} if command.convention is None else {"convention": ("convention", command.convention)}
+
+
+COMMANDS = (
+    CommandSpec(
+        command=IdentifyLearner,
+        decide=identify_learner,
+        kind="learner",
+        stream="learner",
+        roles=("caseworker", "coordinator", "educator"),
+    ),
+    CommandSpec(
+        command=RecordIdentity,
+        decide=record_identity,
+        kind="learner",
+        stream="learner",
+        noun="identities",
+        roles=("caseworker", "coordinator"),
+        opens={"identities": opens_identity},
+        replaces=True,
+    ),
+    CommandSpec(
+        command=VerifyIdentity,
+        decide=verify_identity,
+        kind="learner",
+        stream="learner",
+        noun="identity-verifications",
+        roles=("caseworker", "coordinator"),
+    ),
+    CommandSpec(
+        command=AssessEligibility,
+        decide=assess_eligibility,
+        kind="learner",
+        stream="learner",
+        noun="eligibility-assessments",
+        roles=("caseworker", "coordinator"),
+        reads=_convention_of,
+        opens={"identities": opens_identity},
+    ),
+    CommandSpec(
+        command=GrantDerogation,
+        decide=grant_derogation,
+        kind="learner",
+        stream="learner",
+        noun="derogations",
+        roles=("provincial_directorate",),
+    ),
+)

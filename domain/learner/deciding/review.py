@@ -1,0 +1,59 @@
+"""Deciding on review: settle a flag, take a fact back."""
+
+from __future__ import annotations
+
+from domain.codes import refuse_unknown
+from domain.errors import refuse_if
+from domain.kind import Act, Changes, CommandSpec
+from domain.learner.review import FactWithdrawn, FlagSettled, NoSuchFlag, NotWithdrawable, SettleFlag, WithdrawFact
+from domain.learner.state import Learner, withdrawable
+
+
+def settle_flag(command: SettleFlag, act: Act, *, learner: Learner) -> Changes:
+    """The flag is settled with that finding; the same finding again changes nothing. Source: DOMAIN rule 14."""
+    key = (command.version, command.code)
+    if learner.review.settled.get(key) == command.finding:
+        return []
+    known = sorted(f"{version}:{code}" for version, code in learner.review.open)
+    refuse_if(
+        refuse_unknown("flag_finding", command.finding, "/finding", act.on),
+        None if key in learner.review.open else NoSuchFlag(pointer="/code", open=known),
+    )
+    return [(command.learner, act.event(FlagSettled, command))]
+
+
+def withdraw_fact(command: WithdrawFact, act: Act, *, learner: Learner) -> Changes:
+    """The fact no longer holds; what it had replaced is in force again where the fact is an identity.
+
+    Enrolments are voided and diplomas annulled, never withdrawn. Refuses NotWithdrawable, ReasonNeeded.
+    """
+    if command.version in learner.review.withdrawn:
+        return []
+    facts = withdrawable(learner)
+    refuse_if(
+        None
+        if command.version in facts
+        else NotWithdrawable(pointer="/version", version=command.version, withdrawable=sorted(facts))
+    )
+    return [(command.learner, act.event(FactWithdrawn, command))]
+
+
+COMMANDS = (
+    CommandSpec(
+        command=SettleFlag,
+        decide=settle_flag,
+        kind="learner",
+        stream="learner",
+        noun="flag-settlements",
+        roles=("coordinator", "provincial_directorate", "en_agent"),
+    ),
+    CommandSpec(
+        command=WithdrawFact,
+        decide=withdraw_fact,
+        kind="learner",
+        stream="learner",
+        noun="withdrawals",
+        roles=("caseworker", "coordinator"),
+        asks_reason=True,
+    ),
+)

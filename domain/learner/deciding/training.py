@@ -1,0 +1,180 @@
+"""Deciding on training: a group's sheet of attendance, competences."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from domain.codes import refuse_unknown
+from domain.errors import ReasonNeeded, RuleBroken, refuse_if
+from domain.event import Event
+from domain.group import Group, OutsideWeek, monday, month_locked, not_a_monday
+from domain.kind import Act, Changes, CommandSpec
+from domain.learner.deciding.admission import enrolment_of
+from domain.learner.state import Learner
+from domain.learner.training import (
+    PRESENT,
+    AssessCompetence,
+    AttendanceDiffers,
+    AttendanceRecorded,
+    AttendanceRow,
+    CompetenceAssessed,
+    DayGiven,
+    DayMark,
+    FlaggedDay,
+    NotInGroup,
+    RecordAttendance,
+    SameDayTwice,
+    SameLearnerTwice,
+    SheetEmpty,
+    Week,
+)
+
+
+def _minutes(cell: DayGiven, held: int) -> int:
+    """Absent is 0; present is what the sheet says, else the length of the sessions held that day."""
+    if cell.status not in PRESENT:
+        return 0
+    return held if cell.minutes is None else cell.minutes
+
+
+def _flag(day: date, held: int, act: Act) -> FlaggedDay | None:
+    """Rule 14: attendance in the future, on a closed day, or without a held session is recorded and flagged."""
+    if day > act.today:
+        return FlaggedDay(day, "in-future")
+    if day in act.parameters.days("closed_days", day):
+        return FlaggedDay(day, "on-closed-day")
+    return None if held else FlaggedDay(day, "without-held-session")
+
+
+def _bad_cells(command: RecordAttendance, row: AttendanceRow, at: int, act: Act) -> Iterator[RuleBroken | None]:
+    twice = [day for day, count in Counter(cell.date for cell in row.days).items() if count > 1]
+    yield from (SameDayTwice(pointer=f"/rows/{at}/days", day=str(day)) for day in twice)
+    yield None if row.days else SheetEmpty(pointer=f"/rows/{at}/days")
+    for index, cell in enumerate(row.days):
+        pointer = f"/rows/{at}/days/{index}"
+        outside = monday(cell.date) != command.week
+        yield OutsideWeek(pointer=f"{pointer}/date", day=str(cell.date), week=str(command.week)) if outside else None
+        yield refuse_unknown("attendance_status", cell.status, f"{pointer}/status", act.on)
+
+
+def _merged(held: Week | None, marks: list[DayMark]) -> list[DayMark]:
+    """The sheet's cells over those stored for other days of the week."""
+    sent = {mark.date: mark for mark in marks}
+    kept = {day.date: day for day in held.days} if held else {}
+    return sorted({**kept, **sent}.values(), key=lambda mark: mark.date)
+
+
+def _differing(row: AttendanceRow, held: Week | None, marks: list[DayMark], at: int) -> list[AttendanceDiffers]:
+    stored = {day.date: day for day in held.days} if held else {}
+    return [
+        AttendanceDiffers(
+            pointer=f"/rows/{at}/days/{index}",
+            learner=row.learner,
+            day=str(mark.date),
+            stored=f"{stored[mark.date].status} {stored[mark.date].minutes}",
+            sent=f"{mark.status} {mark.minutes}",
+        )
+        for index, mark in enumerate(marks)
+        if mark.date in stored and stored[mark.date] != mark
+    ]
+
+
+def _bad_sheet(command: RecordAttendance, act: Act) -> list[RuleBroken | None]:
+    twice = [learner for learner, count in Counter(row.learner for row in command.rows).items() if count > 1]
+    return [
+        not_a_monday(command.week),
+        refuse_unknown("component", command.component, "/component", act.on),
+        None if command.rows else SheetEmpty(pointer="/rows"),
+        *(SameLearnerTwice(pointer="/rows", learner=learner) for learner in twice),
+        *(bad for at, row in enumerate(command.rows) for bad in _bad_cells(command, row, at, act)),
+    ]
+
+
+def _row_change(
+    command: RecordAttendance, act: Act, group: Group, learner: Learner, at: int
+) -> tuple[Event | None, list[RuleBroken | None]]:
+    """The event of one row, None where nothing changed; or what forbids it."""
+    row = command.rows[at]
+    enrolment = next((key for key, seated in group.seats.items() if seated == row.learner), None) or next(
+        (key for key, each in learner.admission.enrolments.items() if command.group in each.groups), None
+    )
+    if enrolment is None:
+        return None, [NotInGroup(pointer=f"/rows/{at}/learner", learner=row.learner)]
+    held = learner.training.weeks.get((enrolment, command.group, command.week, command.component))
+    lengths = [group.minutes_held(cell.date, command.component) for cell in row.days]
+    marks = [
+        DayMark(cell.date, cell.status, _minutes(cell, length)) for cell, length in zip(row.days, lengths, strict=True)
+    ]
+    differing = _differing(row, held, marks, at)
+    days = _merged(held, marks)
+    if held is not None and days == list(held.days):
+        return None, []
+    changed = [mark for mark in marks if held is None or mark not in held.days]
+    broken: list[RuleBroken | None] = [month_locked(group, mark.date, f"/rows/{at}") for mark in changed]
+    broken += differing if not command.correct else []
+    late = bool(differing) and held is not None and held.recorded_on < act.today
+    broken.append(ReasonNeeded(pointer="/why", days=1) if late and command.why is None else None)
+    flags = [flag for mark in days if (flag := _flag(mark.date, group.minutes_held(mark.date, command.component), act))]
+    return act.event(
+        AttendanceRecorded,
+        command,
+        enrolment=enrolment,
+        days=days,
+        replaces=held.version if held else None,
+        flags=flags,
+    ), broken
+
+
+def record_attendance(
+    command: RecordAttendance, act: Act, *, group: Group, learners: Mapping[UUID, Learner]
+) -> Changes:
+    """The sheet's rows are recorded, one event a learner whose week changed.
+
+    The same cells again change nothing. Refuses AttendanceDiffers (both values), MonthLocked (rule 15), NotInGroup;
+    flags days without a held session (rule 14). Source: DOMAIN rules 14, 15.
+    """
+    refuse_if(*_bad_sheet(command, act))
+    rows = [
+        (row.learner, *_row_change(command, act, group, learners[row.learner], at))
+        for at, row in enumerate(command.rows)
+    ]
+    refuse_if(*(each for _, _, broken in rows for each in broken))
+    return [(learner, event) for learner, event, _ in rows if event is not None]
+
+
+def assess_competence(command: AssessCompetence, act: Act, *, learner: Learner) -> Changes:
+    """The competence's result is recorded; a later result of the same module replaces it. Refuses UnknownCode."""
+    refuse_if(
+        refuse_unknown("competence_result", command.result, "/result", act.on),
+        enrolment_of(learner, command.enrolment)[1],
+    )
+    return [(command.learner, act.event(CompetenceAssessed, command))]
+
+
+def _learners_of(command: RecordAttendance, _seen: Mapping[str, Any]) -> dict[str, Any]:
+    return {"learners": ("learner", [row.learner for row in command.rows])}
+
+
+COMMANDS = (
+    CommandSpec(
+        command=RecordAttendance,
+        decide=record_attendance,
+        kind="group",
+        stream="group",
+        noun="attendance",
+        roles=("educator", "coordinator"),
+        reads=_learners_of,
+    ),
+    CommandSpec(
+        command=AssessCompetence,
+        decide=assess_competence,
+        kind="learner",
+        stream="learner",
+        noun="competences",
+        roles=("educator", "coordinator"),
+    ),
+)

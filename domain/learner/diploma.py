@@ -1,0 +1,231 @@
+"""Diploma by Entraide Nationale: candidate, exam, award."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import ClassVar
+from uuid import UUID
+
+import msgspec
+
+from domain.diploma_session import Mark
+from domain.errors import RuleBroken
+from domain.event import Event, EventRef
+from domain.kind import ClaimSource, Command
+from domain.sealed import Personal, Sealed
+
+
+class PrintedName(Personal, frozen=True):
+    """The names as printed on the diploma. Family `register`: it is kept as long as the register."""
+
+    FAMILY: ClassVar[str] = "register"
+    arabic: str | None = None
+    latin: str | None = None
+
+
+class Register(msgspec.Struct, frozen=True):
+    """A register of diplomas: issuing delegation, kind, year. A number is unique in it for ever."""
+
+    delegation: UUID
+    kind: str
+    year: int
+
+
+class CandidateListed(Event, frozen=True, kw_only=True, tag="learner.candidate-listed"):
+    """The learner stands on a session's list. Same append as the session's CandidateEntered."""
+
+    enrolment: UUID
+    session: UUID
+    candidate_number: str
+    flags: list[str]
+
+
+class ExamMarked(Event, frozen=True, kw_only=True, tag="learner.exam-marked"):
+    """The learner's marks in a session, in hundredths. Caused by the session's MarksRecorded."""
+
+    enrolment: UUID
+    session: UUID
+    sitting: int
+    presence: str
+    written: int | None
+    practical: int | None
+    decision: str
+
+
+class DiplomaAwarded(Event, frozen=True, kw_only=True, tag="learner.diploma-awarded"):
+    """Entraide Nationale's jury awarded the diploma; ends only by DiplomaAnnulled. Public on the partner feed."""
+
+    diploma: UUID
+    enrolment: UUID
+    centre: UUID
+    convention: UUID
+    register: Register
+    number: str  # unique for ever in its register; public
+    trade: str | None
+    level: str
+    minutes: EventRef  # the signed minutes it rests on (rule 19)
+    awarded_on: date
+    partner_reference: UUID  # random: what partners know the learner by
+    printed: Sealed[PrintedName]
+
+
+class Candidature(msgspec.Struct, frozen=True):
+    """A listing in a session, and the last decision of its jury."""
+
+    session: UUID
+    candidate_number: str
+    decision: str | None = None
+
+
+class Award(msgspec.Struct, frozen=True):
+    """A diploma that was awarded."""
+
+    version: int
+    enrolment: UUID
+    register: Register
+    number: str
+    awarded_on: date
+
+
+class DiplomaStage(msgspec.Struct, frozen=True, kw_only=True):
+    """Candidatures by enrolment (the last one) and diplomas by id."""
+
+    candidatures: dict[UUID, Candidature] = {}
+    diplomas: dict[UUID, Award] = {}
+
+
+def on_candidate_listed(stage: DiplomaStage, event: CandidateListed, _version: int) -> DiplomaStage:
+    """The stage after: candidate listed."""
+    listed = Candidature(event.session, event.candidate_number)
+    return msgspec.structs.replace(stage, candidatures={**stage.candidatures, event.enrolment: listed})
+
+
+def on_exam_marked(stage: DiplomaStage, event: ExamMarked, _version: int) -> DiplomaStage:
+    """The stage after: exam marked."""
+    if event.enrolment not in stage.candidatures:
+        return stage
+    marked = msgspec.structs.replace(stage.candidatures[event.enrolment], decision=event.decision)
+    return msgspec.structs.replace(stage, candidatures={**stage.candidatures, event.enrolment: marked})
+
+
+def on_diploma_awarded(stage: DiplomaStage, event: DiplomaAwarded, version: int) -> DiplomaStage:
+    """The stage after: diploma awarded."""
+    award = Award(version, event.enrolment, event.register, event.number, event.awarded_on)
+    return msgspec.structs.replace(stage, diplomas={**stage.diplomas, event.diploma: award})
+
+
+def claims_of(stage: DiplomaStage) -> list[ClaimSource]:
+    """Register and number, never freed: an annulled diploma stays in the state."""
+    return [ClaimSource(kind="register-number", value=register_value(each)) for each in stage.diplomas.values()]
+
+
+def register_value(award: Award) -> str:
+    """What is claimed for a diploma: delegation, kind, year, number."""
+    register = award.register
+    return f"{register.delegation} {register.kind} {register.year} {award.number}"
+
+
+class ListCandidate(Command, frozen=True, kw_only=True):
+    """Put the learner on a session's list of candidates."""
+
+    learner: UUID
+    enrolment: UUID
+    session: UUID
+
+
+class RecordMarks(Command, frozen=True, kw_only=True):
+    """Record marks of candidates, each by number."""
+
+    diploma_session: UUID
+    marks: list[Mark]
+
+
+class AwardLine(msgspec.Struct, frozen=True):
+    """One diploma to award: whose, under which register number."""
+
+    candidate_number: str
+    number: str
+
+
+class AwardDiplomas(Command, frozen=True, kw_only=True):
+    """Award the diplomas the signed minutes grant. awarded_on: day the jury signed."""
+
+    diploma_session: UUID
+    awarded_on: date
+    awards: list[AwardLine]
+
+
+class IdentityNotVerified(RuleBroken, frozen=True, kw_only=True):
+    """Rule 18: a candidate needs a verified identity."""
+
+    RULE = 18
+
+
+class ListClosed(RuleBroken, frozen=True, kw_only=True):
+    """Rule 18: a closed list changes only by a rectification act."""
+
+    RULE = 18
+    status: str
+
+
+class AlreadyListed(RuleBroken, frozen=True, kw_only=True):
+    """The enrolment stands on a session's list already."""
+
+    RULE = 18
+    candidate_number: str
+
+
+class NotInSession(RuleBroken, frozen=True, kw_only=True):
+    """The session does not take candidates of this centre or trade."""
+
+    RULE = 18
+    what: str  # centre | trade
+
+
+class UnknownCandidate(RuleBroken, frozen=True, kw_only=True):
+    """No candidate of the session has this number."""
+
+    RULE = 19
+    candidate_number: str
+
+
+class NotAdmitted(RuleBroken, frozen=True, kw_only=True):
+    """Rule 19: the signed minutes do not admit this candidate."""
+
+    RULE = 19
+    candidate_number: str
+    decision: str
+
+
+class DiplomaAlreadyAwarded(RuleBroken, frozen=True, kw_only=True):
+    """Rule 19: the enrolment's candidate holds a diploma of this session already."""
+
+    RULE = 19
+    candidate_number: str
+
+
+class AwardedBeforeMinutes(RuleBroken, frozen=True, kw_only=True):
+    """Rule 19: signed minutes precede any diploma; the session has not been held by that day."""
+
+    RULE = 19
+    awarded_on: str
+    held_from: str
+
+
+class SameNumberTwice(RuleBroken, frozen=True, kw_only=True):
+    """A candidate or a register number stands twice in one request."""
+
+    RULE = 19
+    value: str
+
+
+class MarkOutOfRange(RuleBroken, frozen=True, kw_only=True):
+    """A mark is 0 to 2000 hundredths (0 to 20); a sitting is 1 or 2."""
+
+    value: int
+
+
+class MarkOfAnAbsentee(RuleBroken, frozen=True, kw_only=True):
+    """An absent candidate has no marks and the decision `absent`; a present one has a decision other than `absent`."""
+
+    candidate_number: str

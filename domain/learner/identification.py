@@ -1,0 +1,338 @@
+"""Identification: who a learner is, as far as known; verified; eligible or not; derogations."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import ClassVar
+from uuid import UUID
+
+import msgspec
+
+from domain.errors import RuleBroken
+from domain.event import Event
+from domain.kind import ClaimSource, Command
+from domain.sealed import Personal, Sealed, SealedFact, fact_of
+
+
+class PersonName(msgspec.Struct, frozen=True):
+    """A name in one script: arabic, latin or other. One in any script suffices (rule 48)."""
+
+    given: str
+    family: str
+    script: str
+
+
+class NameGiven(msgspec.Struct, frozen=True):
+    """A name as a client gives it; its script is read off its letters."""
+
+    given: str
+    family: str = ""
+
+
+class Identifier(msgspec.Struct, frozen=True):
+    """A number someone gave the person: type of the identifier_type list, value, who issued it."""
+
+    type: str
+    value: str
+    issuer: str | None = None
+
+
+class Identity(Personal, frozen=True):
+    """Who a person is, as far as known. Family `identity`."""
+
+    FAMILY: ClassVar[str] = "identity"
+    names: list[PersonName]
+    sex: str  # f | m
+    birth_date: date | None = None
+    birth_certainty: str = "exact"  # birth_certainty
+    birth_place: str | None = None
+    nationality: str | None = None  # ISO 3166-1 alpha-2
+    identifiers: list[Identifier] = []
+
+
+class Contacts(Personal, frozen=True):
+    """How a person is reached. Family `contacts`."""
+
+    FAMILY: ClassVar[str] = "contacts"
+    phone: str | None = None
+    address: str | None = None
+
+
+class Referral(Personal, frozen=True):
+    """Who pointed the learner out: source code and, where known, the organisation. Family `sensitive`."""
+
+    FAMILY: ClassVar[str] = "sensitive"
+    source: str
+    organisation: str | None = None
+
+
+class LearnerIdentified(Event, frozen=True, kw_only=True, tag="learner.identified"):
+    """A young person was identified. The file number is claimed, never reused, and printed on every paper."""
+
+    file_number: str
+    season: int
+    province: str
+    commune: str | None
+    referral: Sealed[Referral]
+    identity: Sealed[Identity]
+
+
+class IdentityRecorded(Event, frozen=True, kw_only=True, tag="learner.identity-recorded"):
+    """The identity as now known; the whole of it, so that a correction is one fact. `replaces`: version corrected."""
+
+    identity: Sealed[Identity]
+    contacts: Sealed[Contacts] | None
+    replaces: int | None
+
+
+class IdentityVerified(Event, frozen=True, kw_only=True, tag="learner.identity-verified"):
+    """The identity of version `verifies` was checked against a document, or attested by two named adults."""
+
+    verifies: int
+    document_type: str | None
+    document: UUID | None
+    attested_by: list[UUID]
+
+
+class EligibilityAssessed(Event, frozen=True, kw_only=True, tag="learner.eligibility-assessed"):
+    """Whether the learner may enrol (rules 1, 2), with the band and the reference date it was decided with."""
+
+    season: int
+    convention: UUID | None
+    age_low: int | None  # years at the reference date; low and high differ where the birth date is uncertain
+    age_high: int | None
+    age_min: int
+    age_max: int
+    reference_date: date
+    school_status: str
+    result: str  # eligible | ineligible
+    flags: list[str]
+
+
+class DerogationGranted(Event, frozen=True, kw_only=True, tag="learner.derogation-granted"):
+    """An authority allowed this learner to pass a rule in a season."""
+
+    rule: int
+    season: int
+    reason: str
+    authority: str  # derogation_authority
+    act_reference: str
+
+
+class Assessment(msgspec.Struct, frozen=True):
+    """The last assessment of eligibility of a season."""
+
+    version: int
+    result: str
+    school_status: str
+
+
+class Verification(msgspec.Struct, frozen=True):
+    """The verification in force: its own version and the identity's it verifies."""
+
+    version: int
+    verifies: int
+    by_document: bool
+
+
+class Identification(msgspec.Struct, frozen=True, kw_only=True):
+    """What identification has established. Identities: every one not withdrawn, the last is in force."""
+
+    file_number: str = ""
+    season: int = 0
+    province: str = ""
+    commune: str | None = None
+    identities: tuple[SealedFact[Identity], ...] = ()
+    contacts: SealedFact[Contacts] | None = None
+    verifications: tuple[Verification, ...] = ()
+    assessments: dict[int, Assessment] = {}  # by season
+    derogations: dict[tuple[int, int], int] = {}  # (rule, season) → version
+
+    @property
+    def identity(self) -> SealedFact[Identity] | None:
+        """The identity in force."""
+        return self.identities[-1] if self.identities else None
+
+    @property
+    def verification(self) -> Verification | None:
+        """The verification of the identity in force, if it was verified."""
+        version = self.identity.version if self.identity else 0
+        return next((each for each in reversed(self.verifications) if each.verifies == version), None)
+
+
+def on_identified(stage: Identification, event: LearnerIdentified, version: int) -> Identification:
+    """The stage after: identified."""
+    return msgspec.structs.replace(
+        stage,
+        file_number=event.file_number,
+        season=event.season,
+        province=event.province,
+        commune=event.commune,
+        identities=(fact_of(event, "identity", version),),
+    )
+
+
+def on_identity_recorded(stage: Identification, event: IdentityRecorded, version: int) -> Identification:
+    """The stage after: identity recorded."""
+    return msgspec.structs.replace(
+        stage,
+        identities=(*stage.identities, fact_of(event, "identity", version)),
+        contacts=fact_of(event, "contacts", version) or stage.contacts,
+    )
+
+
+def on_identity_verified(stage: Identification, event: IdentityVerified, version: int) -> Identification:
+    """The stage after: identity verified."""
+    verification = Verification(version, event.verifies, event.document_type is not None)
+    return msgspec.structs.replace(stage, verifications=(*stage.verifications, verification))
+
+
+def on_eligibility_assessed(stage: Identification, event: EligibilityAssessed, version: int) -> Identification:
+    """The stage after: eligibility assessed."""
+    assessment = Assessment(version, event.result, event.school_status)
+    return msgspec.structs.replace(stage, assessments={**stage.assessments, event.season: assessment})
+
+
+def on_derogation_granted(stage: Identification, event: DerogationGranted, version: int) -> Identification:
+    """The stage after: derogation granted."""
+    return msgspec.structs.replace(stage, derogations={**stage.derogations, (event.rule, event.season): version})
+
+
+def withdrawn(stage: Identification, version: int) -> Identification:
+    """The facts of that version no longer hold; an earlier identity is in force again."""
+    return msgspec.structs.replace(
+        stage,
+        identities=tuple(each for each in stage.identities if each.version != version),
+        verifications=tuple(each for each in stage.verifications if each.version != version),
+        assessments={key: each for key, each in stage.assessments.items() if each.version != version},
+        derogations={key: at for key, at in stage.derogations.items() if at != version},
+    )
+
+
+def withdrawable(stage: Identification) -> set[int]:
+    """Versions of the facts of this stage that may be taken back: all but the first identity."""
+    return (
+        {each.version for each in stage.identities[1:]}
+        | {each.version for each in stage.verifications}
+        | {each.version for each in stage.assessments.values()}
+        | set(stage.derogations.values())
+    )
+
+
+def massar_codes(identity: Identity) -> list[str]:
+    """The Massar codes of an identity, as they are claimed: upper case, no spaces."""
+    return ["".join(each.value.split()).upper() for each in identity.identifiers if each.type == "massar"]
+
+
+def claims_of(stage: Identification) -> list[ClaimSource]:
+    """The file number, and the Massar code of the identity in force."""
+    claims = [ClaimSource(kind="file-number", value=stage.file_number)] if stage.file_number else []
+    if stage.identity is not None:
+        claims.append(ClaimSource(kind="massar", fact=stage.identity, values_in=massar_codes))
+    return claims
+
+
+class IdentifyLearner(Command, frozen=True, kw_only=True):
+    """Identify a young person: one name in any script and the sex suffice."""
+
+    learner: UUID
+    season: int | None = None
+    province: str
+    commune: str | None = None
+    source: str
+    source_organisation: str | None = None
+    names: list[NameGiven]
+    sex: str
+    birth_date: date | None = None
+    birth_certainty: str = "exact"
+    identifiers: list[Identifier] = []
+
+
+class RecordIdentity(Command, frozen=True, kw_only=True):
+    """Record the identity as now known, or correct it; the whole of it."""
+
+    learner: UUID
+    names: list[NameGiven]
+    sex: str
+    birth_date: date | None = None
+    birth_certainty: str = "exact"
+    birth_place: str | None = None
+    nationality: str | None = None
+    identifiers: list[Identifier] = []
+    phone: str | None = None
+    address: str | None = None
+
+
+class VerifyIdentity(Command, frozen=True, kw_only=True):
+    """Say what the identity in force was checked against."""
+
+    learner: UUID
+    document_type: str | None = None
+    document: UUID | None = None
+    attested_by: list[UUID] = []
+
+
+class AssessEligibility(Command, frozen=True, kw_only=True):
+    """Assess whether the learner may enrol for a season, under a convention's age band or the national one."""
+
+    learner: UUID
+    season: int | None = None
+    convention: UUID | None = None
+    school_status: str
+
+
+class GrantDerogation(Command, frozen=True, kw_only=True):
+    """Allow this learner to pass a rule in a season."""
+
+    learner: UUID
+    rule: int = 1
+    season: int | None = None
+    reason: str
+    authority: str = "provincial_directorate"
+    act_reference: str
+
+
+class NamesMissing(RuleBroken, frozen=True, kw_only=True):
+    """Rule 48: at least one name, in any script."""
+
+    RULE = 48
+
+
+class NameUnreadable(RuleBroken, frozen=True, kw_only=True):
+    """The name holds characters no name has; `problem` is the code of what is wrong."""
+
+    RULE = 48
+    problem: str
+
+
+class BornInFuture(RuleBroken, frozen=True, kw_only=True):
+    """The birth date lies after the business date."""
+
+    born_on: str
+
+
+class NothingVerifies(RuleBroken, frozen=True, kw_only=True):
+    """Rule 18: a verification names a document type, or two adults who attest."""
+
+    RULE = 18
+
+
+class AttestationNotAccepted(RuleBroken, frozen=True, kw_only=True):
+    """Rule 18: attestation by witnesses is not accepted by the exam authority (parameter)."""
+
+    RULE = 18
+    parameter: str
+
+
+class RuleNotDerogable(RuleBroken, frozen=True, kw_only=True):
+    """No derogation exists from this rule."""
+
+    rule: int
+    derogable: list[int]
+
+
+class CnieNotAuthorised(RuleBroken, frozen=True, kw_only=True):
+    """Rule 47: the CNIE stays off until an authorisation reference is set (parameter)."""
+
+    RULE = 47
+    parameter: str

@@ -1,0 +1,191 @@
+"""Remedial training and workshop: attendance by week and component, competences."""
+
+from __future__ import annotations
+
+from datetime import date
+from uuid import UUID
+
+import msgspec
+
+from domain.errors import RuleBroken
+from domain.event import Event
+from domain.kind import Command
+
+PRESENT = frozenset({"present", "late"})  # late counts as present (DOMAIN E5)
+
+
+class DayMark(msgspec.Struct, frozen=True):
+    """One day of a sheet: the status and, where present, the minutes."""
+
+    date: date
+    status: str
+    minutes: int
+
+
+class FlaggedDay(msgspec.Struct, frozen=True):
+    """A day of the sheet that is recorded but not counted until settled (rule 14)."""
+
+    date: date
+    code: str
+
+
+class AttendanceRecorded(Event, frozen=True, kw_only=True, tag="learner.attendance-recorded"):
+    """A learner's week in one group and component, as on the sheet. `replaces`: the version it corrects."""
+
+    enrolment: UUID
+    group: UUID
+    week: date
+    component: str
+    days: list[DayMark]
+    sheet: UUID | None
+    replaces: int | None
+    flags: list[FlaggedDay]
+
+
+class CompetenceAssessed(Event, frozen=True, kw_only=True, tag="learner.competence-assessed"):
+    """A module's competence was assessed."""
+
+    enrolment: UUID
+    module: str
+    result: str  # competence_result
+
+
+class Week(msgspec.Struct, frozen=True):
+    """A week's attendance in force: the version it was recorded with, and its days."""
+
+    version: int
+    recorded_on: date
+    days: tuple[DayMark, ...]
+    flagged: frozenset[date]
+
+    def minutes_present(self) -> int:
+        """Minutes present on days that are not flagged."""
+        return sum(day.minutes for day in self.days if day.status in PRESENT and day.date not in self.flagged)
+
+
+WeekKey = tuple[UUID, UUID, date, str]  # enrolment, group, week, component
+
+
+class Training(msgspec.Struct, frozen=True, kw_only=True):
+    """Attendance by enrolment, group, week and component; competences by enrolment and module."""
+
+    weeks: dict[WeekKey, Week] = {}
+    competences: dict[tuple[UUID, str], int] = {}  # → version
+
+    def minutes_attended(self, enrolment: UUID) -> int:
+        """Minutes present over the enrolment's sheets, flagged days apart."""
+        return sum(week.minutes_present() for key, week in self.weeks.items() if key[0] == enrolment)
+
+
+NO_DAYS: frozenset[date] = frozenset()
+
+
+def on_attendance_recorded(stage: Training, event: AttendanceRecorded, version: int) -> Training:
+    """The stage after: attendance recorded."""
+    flagged = frozenset(flag.date for flag in event.flags) if event.flags else NO_DAYS
+    weeks = stage.weeks.copy()
+    weeks[event.enrolment, event.group, event.week, event.component] = Week(
+        version, event.on, tuple(event.days), flagged
+    )
+    return Training(weeks=weeks, competences=stage.competences)
+
+
+def on_competence_assessed(stage: Training, event: CompetenceAssessed, version: int) -> Training:
+    """The stage after: competence assessed."""
+    return msgspec.structs.replace(stage, competences={**stage.competences, (event.enrolment, event.module): version})
+
+
+def with_flag_settled(stage: Training, version: int, finding: str) -> Training:
+    """Flagged days that were explained count; confirmed ones never do."""
+    if finding != "explained":
+        return stage
+    weeks = {
+        key: msgspec.structs.replace(week, flagged=NO_DAYS) if week.version == version else week
+        for key, week in stage.weeks.items()
+    }
+    return msgspec.structs.replace(stage, weeks=weeks)
+
+
+def withdrawn(stage: Training, version: int) -> Training:
+    """The week or assessment of that version no longer holds."""
+    return Training(
+        weeks={key: week for key, week in stage.weeks.items() if week.version != version},
+        competences={key: at for key, at in stage.competences.items() if at != version},
+    )
+
+
+def withdrawable(stage: Training) -> set[int]:
+    """Versions of the weeks and assessments in force."""
+    return {week.version for week in stage.weeks.values()} | set(stage.competences.values())
+
+
+class DayGiven(msgspec.Struct, frozen=True):
+    """One cell of a sheet."""
+
+    date: date
+    status: str
+    minutes: int | None = None
+
+
+class AttendanceRow(msgspec.Struct, frozen=True):
+    """One learner's row of a sheet: a status a day; minutes only where they differ from the session held."""
+
+    learner: UUID
+    days: list[DayGiven]
+
+
+class RecordAttendance(Command, frozen=True, kw_only=True):
+    """A group's week of attendance in one component: one row a learner.
+
+    The same cells again change nothing. A cell that differs from what is stored is refused, unless `correct` is true;
+    a correction after the first day asks a reason.
+    """
+
+    group: UUID
+    week: date
+    component: str
+    rows: list[AttendanceRow]
+    sheet: UUID | None = None
+    correct: bool = False
+
+
+class AssessCompetence(Command, frozen=True, kw_only=True):
+    """Assess a module's competence."""
+
+    learner: UUID
+    enrolment: UUID
+    module: str
+    result: str
+
+
+class NotInGroup(RuleBroken, frozen=True, kw_only=True):
+    """The learner holds no seat in this group."""
+
+    RULE = 14
+    learner: UUID
+
+
+class AttendanceDiffers(RuleBroken, frozen=True, kw_only=True):
+    """Another status or length is stored for this learner and day; both values are given."""
+
+    RULE = 15
+    learner: UUID
+    day: str
+    stored: str
+    sent: str
+
+
+class SameLearnerTwice(RuleBroken, frozen=True, kw_only=True):
+    """A sheet has one row a learner."""
+
+    learner: UUID
+
+
+class SameDayTwice(RuleBroken, frozen=True, kw_only=True):
+    """A row has one cell a day."""
+
+    day: str
+
+
+class SheetEmpty(RuleBroken, frozen=True, kw_only=True):
+    """A sheet has at least one row, and each row at least one day."""
