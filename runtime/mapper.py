@@ -74,7 +74,7 @@ class ForsaMapper(Mapper[UUID]):
         if tag_of(type(event)) != stored_event.topic:
             raise StoredEventBroken(f"a row with topic {stored_event.topic} holds a {tag_of(type(event))}")
         stream = stored_event.originator_id
-        assert isinstance(stream, UUID), "ids of streams are UUIDs"  # noqa: S101  # the library allows str ids too
+        assert isinstance(stream, UUID), "ids of streams are UUIDs"  # the library allows str ids too
         return Recorded(stream, stored_event.originator_version, event)
 
     def decode(self, state: bytes) -> Event:

@@ -50,11 +50,15 @@ class Login(msgspec.Struct, frozen=True):
 class _Ed25519Only(JWSRegistry):
     """Both names of the family mean Ed25519, so that no other curve and no other family is ever looked up."""
 
-    def get_alg(self, name: str) -> Any:  # noqa: ANN401  # the library's model class is not public
+    def get_alg(self, name: str) -> Any:  # the library's model class is not public
         """Ed25519 for its two names; TokenRefused for any other."""
         if name not in ALGORITHMS:
             raise TokenRefused("algorithm")
         return JWSRegistry.algorithms["Ed25519"]
+
+
+class _KeySet(msgspec.Struct):
+    keys: list[dict[str, Any]]
 
 
 class _NoDuplicates(json.JSONDecoder):
@@ -176,7 +180,7 @@ def _header_of(token: str) -> dict[str, Any]:
 
 def _keys_in(jwks_file: Path) -> list[OKPKey]:
     """The Ed25519 signature keys of a JSON Web Key Set; an issuer's keys of other kinds are left out."""
-    keys = json.loads(jwks_file.read_text(encoding="utf-8")).get("keys", [])
+    keys = msgspec.json.decode(jwks_file.read_bytes(), type=_KeySet).keys
     mine = [key for key in keys if key.get("crv") == "Ed25519" and key.get("use", "sig") == "sig"]
     return [_with_kid(OKPKey.import_key(key)) for key in mine]
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from uuid import UUID, uuid4
 
 import msgspec
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from psycopg import conninfo
 
 from domain.sealed import ERASED, Clear, SealedFact, clear
-from runtime.key_rows import KeyRows
+from runtime.key_rows import KeyRow, KeyRows, Pair
 from runtime.keyring import HELD_SECONDS, KeyDestroyed, KeyInUse, Keyring, PersonErased, UnknownKey
 from runtime.master_key import master_key_of, secrets_from
 from runtime.seal import (
@@ -59,6 +59,24 @@ def rows_of(dsn: str, stream: UUID) -> list[tuple[str, int, bool, bool]]:
     with psycopg.connect(dsn) as connection:
         ask = "select family, generation, wrapped is null, whole from keys where stream = %s order by 1, 2"
         return connection.execute(ask, (stream,)).fetchall()
+
+
+def count_questions(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is asked of the keys' database from now on: each round trip and its size."""
+    asked: list[str] = []
+    find, add = KeyRows.find, KeyRows.add
+
+    def counted_find(rows: KeyRows, pairs: Collection[Pair]) -> list[KeyRow]:
+        asked.append(f"find {len(pairs)}")
+        return find(rows, pairs)
+
+    def counted_add(rows: KeyRows, new: Sequence[KeyRow]) -> None:
+        asked.append(f"add {len(new)}")
+        add(rows, new)
+
+    monkeypatch.setattr(KeyRows, "find", counted_find)
+    monkeypatch.setattr(KeyRows, "add", counted_add)
+    return asked
 
 
 # ---- the sealed form
@@ -188,12 +206,10 @@ def test_many_facts_open_in_order_with_one_question(
     facts = [(stream, sealed_name(keys, stream, 1, Name(str(i)))) for i, stream in enumerate(streams)]
     keys.destroy(streams[3], ["identity"])
     facts[5] = (streams[5], SealedFact(1, "example.named", NAME, clear(Name("5"))))
-    asked: list[int] = []
-    find = KeyRows.find
-    monkeypatch.setattr(KeyRows, "find", lambda rows, pairs: (asked.append(len(pairs)), find(rows, pairs))[1])
+    asked = count_questions(monkeypatch)
     opened = elsewhere.open_many(facts)
     assert opened == [ERASED if i == 3 else Name(str(i)) for i in range(20)]
-    assert asked == [19]
+    assert asked == ["find 19"]
 
 
 def test_an_unknown_key_is_an_error_and_never_erased(keys: Keyring) -> None:
@@ -216,20 +232,17 @@ def test_a_batch_costs_one_question_when_its_keys_exist(
     keys: Keyring, elsewhere: Keyring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wanted = [(uuid4(), family) for family in ("identity", "contacts") for _ in range(50)]
-    asked: list[str] = []
-    find, add = KeyRows.find, KeyRows.add
-    monkeypatch.setattr(KeyRows, "find", lambda rows, pairs: (asked.append("find"), find(rows, pairs))[1])
-    monkeypatch.setattr(KeyRows, "add", lambda rows, new: (asked.append("add"), add(rows, new))[1])
+    asked = count_questions(monkeypatch)
     keys.prepare(wanted)
     keys.prepare(wanted)
-    assert asked == ["find", "add", "find"]
+    assert asked == ["find 100", "add 100", "find 100"]
     elsewhere.prepare(wanted)
-    assert asked[3:] == ["find"]
+    assert asked[3:] == ["find 100"]
 
 
 def test_two_processes_that_make_the_same_keys_use_the_same_ones(role_dsn: str) -> None:
     streams = [uuid4() for _ in range(40)]
-    barrier, opened = threading.Barrier(4), []
+    barrier, opened = threading.Barrier(4), list[tuple[UUID, SealedFact[Name]]]()
 
     def work(order: int) -> None:
         mine = keyring(role_dsn)
@@ -400,7 +413,7 @@ def test_no_generation_opens_after_the_person_was_erased(keys: Keyring, elsewher
 
 def test_of_two_that_open_the_next_generation_one_does(role_dsn: str, keys: Keyring) -> None:
     keys.destroy(STREAM, ["identity"])
-    barrier, came_out = threading.Barrier(2), []
+    barrier, came_out = threading.Barrier(2), list[str]()
 
     def work() -> None:
         mine = keyring(role_dsn)
@@ -446,7 +459,7 @@ def _aes(key: bytes, block: bytes) -> bytes:
 
 
 def _times(x: int, y: int) -> int:
-    """x · y in GCM's field (NIST SP 800-38D §6.3)."""
+    """The product x · y in GCM's field (NIST SP 800-38D §6.3)."""
     z = 0
     for i in range(127, -1, -1):
         z ^= y if x >> i & 1 else 0
@@ -455,7 +468,7 @@ def _times(x: int, y: int) -> int:
 
 
 def _inverse(x: int) -> int:
-    """x to the power 2^128 - 2."""
+    """The inverse of x: its power 2^128 - 2."""
     result, power = 1 << 127, x
     for _ in range(127):
         power = _times(power, power)

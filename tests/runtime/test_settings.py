@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from runtime.settings import DEVELOPMENT_ISSUER, KNOWN, SETTINGS, SettingsError, describe, read_settings
+
+MASTER = bytes(range(32)).hex()
+LOG = "postgresql://web:hidden@db.example:5433/forsa"
+KEYS = "postgresql://keys:hidden@db.example:5433/forsa_keys"
+FULL = {"FORSA_DATABASE_URL": LOG, "FORSA_KEYS_DATABASE_URL": KEYS, "FORSA_MASTER_KEY": MASTER}
+NEEDED = tuple(FULL)
+
+
+def errors_of(environ: dict[str, str], needs: tuple[str, ...] = ()) -> tuple[str, ...]:
+    with pytest.raises(SettingsError) as refused:
+        read_settings(environ, needs)
+    return refused.value.errors
+
+
+def test_what_the_environment_says_is_read_once() -> None:
+    settings = read_settings({**FULL, "FORSA_PORT": "8080", "PATH": "/bin"}, NEEDED)
+    assert (settings.database_url, settings.keys_database_url) == (LOG, KEYS)
+    assert settings.master_key == bytes(range(32))
+    assert (settings.host, settings.port, settings.log_format, settings.pool_size) == ("127.0.0.1", 8080, "json", 8)
+    assert (settings.token_issuer, settings.token_audience) == (DEVELOPMENT_ISSUER, "forsa")
+
+
+def test_an_empty_environment_is_enough_for_a_command_that_needs_nothing() -> None:
+    assert read_settings({"FORSA_HOST": ""}).host == "127.0.0.1"
+
+
+def test_other_addresses_of_the_log_fall_back_to_the_first() -> None:
+    settings = read_settings({"DATABASE_URL": LOG})
+    assert settings.database_url == settings.projector_database_url == settings.owner_database_url == LOG
+    assert read_settings({"DATABASE_URL": KEYS, "FORSA_DATABASE_URL": LOG}).database_url == LOG
+
+
+def test_every_error_is_said_at_once_and_names_its_variable() -> None:
+    wrong = {
+        "FORSA_DATABASE_URL": "mysql://root:hidden@db/forsa",
+        "FORSA_MASTER_KEY": "hidden",
+        "FORSA_PORT": "99999",
+        "FORSA_POOL_SIZE": "٨",
+        "FORSA_LOG_FORMAT": "xml",
+        "FORSA_DATABSE_URL": "x",
+        "FORSA_TOKEN_ISSUER": "https://login.example",
+    }
+    errors = errors_of(wrong, NEEDED)
+    for name in (*wrong.keys() - {"FORSA_TOKEN_ISSUER"}, "FORSA_KEYS_DATABASE_URL", "FORSA_TOKEN_JWKS_FILE"):
+        assert sum(error.startswith(f"{name} ") for error in errors) == 1, name
+    assert "hidden" not in " ".join(errors)
+    assert len(errors) == 8
+
+
+def test_an_unknown_setting_is_an_error_that_names_the_nearest() -> None:
+    assert errors_of({"FORSA_DATABSE_URL": LOG}) == (
+        "FORSA_DATABSE_URL is not a setting: the nearest is FORSA_DATABASE_URL",
+    )
+
+
+def test_the_master_key_may_stand_in_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "master"
+    file.write_text(MASTER + "\n")
+    from_file = {"FORSA_MASTER_KEY_FILE": str(file)}
+    assert read_settings(from_file, ["FORSA_MASTER_KEY"]).master_key == bytes(range(32))
+    assert len(errors_of({**from_file, "FORSA_MASTER_KEY": MASTER})) == 1
+    assert errors_of({"FORSA_MASTER_KEY_FILE": str(tmp_path / "none")}) == (
+        "FORSA_MASTER_KEY_FILE cannot be read (FileNotFoundError)",
+    )
+    file.write_text("short")
+    assert len(errors_of(from_file)) == 1
+
+
+def test_keys_never_stand_in_the_logs_database() -> None:
+    assert len(errors_of({**FULL, "FORSA_KEYS_DATABASE_URL": LOG})) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"FORSA_TOKEN_ISSUER": "https://login.example"}, "FORSA_TOKEN_JWKS_FILE"),
+        ({"FORSA_TOKEN_JWKS_FILE": "keys.json"}, "FORSA_TOKEN_ISSUER"),
+        (
+            {
+                "FORSA_TOKEN_ISSUER": "https://login.example",
+                "FORSA_TOKEN_JWKS_FILE": "keys.json",
+                "FORSA_TOKEN_KEY_FILE": "development.jwk",
+            },
+            "FORSA_TOKEN_KEY_FILE",
+        ),
+    ],
+)
+def test_a_real_issuer_and_the_development_one_are_never_mixed(given: dict[str, str], named: str) -> None:
+    (error,) = errors_of(given)
+    assert error.startswith(named)
+
+
+def test_what_is_shown_holds_no_secret() -> None:
+    settings = read_settings(FULL)
+    shown = {name: value for name, value, _ in describe(settings)}
+    assert shown["FORSA_DATABASE_URL"] == "web at db.example:5433, database forsa"
+    assert shown["FORSA_MASTER_KEY"] == "set"
+    assert shown["FORSA_TOKEN_KEY_FILE"] == "not set"
+    for text in (str(shown), repr(settings)):
+        assert "hidden" not in text
+        assert MASTER not in text
+
+
+def test_every_setting_has_a_help_text_and_its_own_field() -> None:
+    assert all(setting.help for setting in SETTINGS)
+    assert {setting.field for setting in SETTINGS} == set(read_settings({}).__struct_fields__)
+    assert len(KNOWN) == len(SETTINGS) + 1
