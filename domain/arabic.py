@@ -125,7 +125,7 @@ _ASSIMILATING: Final = frozenset("تثدذرزسشصضطظلن")
 
 # What no rule reaches: a start half of the people leave out, and sounds Arabic does not write.
 _STARTS: Final = (("ibrah", "brah"), ("idris", "dris"), ("ismai", "smai"), ("ismae", "smae"), ("fath", "fatih"),
-                  ("ابراه", "براه"), ("ادريس", "دريس"), ("اسماع", "سماع"))  # fmt: skip
+                  ("ابراه", "براه"), ("ادريس", "دريس"), ("اسماع", "سماع"), ("امبار", "مبار"))  # fmt: skip
 _UNWRITTEN: Final = {"مريم": "مريام", "طيب": "طياب", "سيد": "سياد", "انور": "انوار", "طه": "طاها", "رحمن": "رحمان"}
 _NO_LATIN_ARTICLE: Final = ("elias", "eliana", "eliane", "elodie", "elisab", "eleono")
 _LATIN_ARTICLES: Final = _ABD_ARTICLES - {"ul", "et", "en"}
@@ -200,7 +200,9 @@ def _with_abd(word: str) -> str:
     if not abd or not name:
         return word
     name = _UNWRITTEN.get(name, name)
-    return f"{before}عبد{name}" if name[0] in _ASSIMILATING else f"{before}عبدل{name}"
+    if name[0] in _ASSIMILATING:
+        return f"{before}عبد{name}"
+    return f"{before}عبدل{'W' if name[0] == 'و' else name[0]}{name[1:]}"
 
 
 def _end(word: str, last_a: re.Pattern[str], last_i: str, last_o: re.Pattern[str]) -> tuple[str, str]:

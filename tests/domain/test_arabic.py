@@ -90,6 +90,16 @@ SPELLINGS = """
 السقاط=Sekkat=Essakkat
 أنور=Anouar=Anwar
 وئام=Wiam=Ouiam
+عبد الوهاب=Abdelouahab=Abdelwahab
+مبارك=أمبارك=امبارك=Mbarek=M'barek=Moubarak
+كوثر=Kaoutar=Kawtar
+خولة=Khaoula=Khawla
+أميمة=Oumaima=Omayma
+المهدي=El Mehdi=Mehdi=Mahdi
+سكينة=Soukaina=Sakina
+الشرقاوي=Cherkaoui=Charkaoui
+شعيب=Chouaib=Chouaïb
+بن عمر=Benomar=Ben Omar
 محمود=Mahmoud
 مسعود=Messaoud=Masoud
 داود=داوود=Daoud
