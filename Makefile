@@ -54,9 +54,11 @@ clean:  ## remove the environment and everything built; var/ with its data stays
 
 $(BIN)/python:
 	@$(PY) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Forsa needs Python >= 3.11: make PY=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; }
-	@if $(PY) -c 'import ensurepip' 2>/dev/null; then $(PY) -m venv --clear .venv; \
-	elif $(PY) -m pip --version >/dev/null 2>&1; then $(PY) -m venv --clear --without-pip .venv; \
-	else echo "This Python has neither ensurepip nor pip: apt-get install python3-venv"; exit 1; fi
+	@if ! $(HAS_PIP) && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	echo "Installing python3-venv, which this machine lacks"; apt-get update -qq && apt-get install -y -qq python3-venv >/dev/null; fi
+	@$(HAS_PIP) || { echo "This Python has neither ensurepip nor pip: apt-get install python3-venv"; exit 1; }
+	@$(PY) -m venv --clear $$($(PY) -c 'import ensurepip' 2>/dev/null || echo --without-pip) .venv
+HAS_PIP = $(PY) -c 'import importlib.util as i; raise SystemExit(not (i.find_spec("ensurepip") or i.find_spec("pip")))'
 
 $(RUN_OK): | $(BIN)/python
 	@$(INSTALL) requirements.txt

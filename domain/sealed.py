@@ -142,7 +142,7 @@ def sealed_at(event: Any, field: SealedField) -> Sealed[Any] | None:
 
 def fact_of(event: Any, name: str, version: int) -> SealedFact[Any] | None:
     """The sealed value in the event's top-level field `name`, with the place it is bound to."""
-    field = next(field for field in sealed_fields(type(event)) if field.path == (name,))
+    field = next(field for field in sealed_fields(cast("Hashable", type(event))) if field.path == (name,))
     sealed = sealed_at(event, field)
     return None if sealed is None else SealedFact(version, tag_of(type(event)), field, sealed)
 

@@ -76,11 +76,9 @@ class KeyRows:
         return self._again_if_lost(ask)
 
     def add(self, rows: Sequence[KeyRow]) -> None:
-        """These rows are stored and committed, but for those that were there already.
-
-        Rows must be sorted: two processes that add the same ones in another order would wait for each other.
-        """
-        columns = [list(column) for column in zip(*(row[:4] for row in rows), strict=True)]
+        """These rows are stored and committed, but for those that were there already."""
+        # Sorted: two processes that add the same rows in another order would wait for each other.
+        columns = [list(column) for column in zip(*sorted(row[:4] for row in rows), strict=True)]
         self._again_if_lost(lambda connection: connection.execute(ADD, columns))
 
     def destroy(self, stream: UUID, families: list[str], *, whole: bool) -> None:

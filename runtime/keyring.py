@@ -205,7 +205,7 @@ class Keyring:
         rows = self._rows.find(pairs)
         if make and (missing := pairs - {row.pair for row in rows}):
             # What is stored counts, not what we made: another process may have been first.
-            self._rows.add([self._new_row(pair, 1) for pair in sorted(missing)])
+            self._rows.add([self._new_row(pair, 1) for pair in missing])
             rows += self._rows.find(missing)
         found: dict[Pair, dict[int, bytearray | None]] = {}
         for row in rows:

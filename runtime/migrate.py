@@ -179,17 +179,13 @@ def _maintenance(dsn: str) -> Iterator[_Connection]:
 
 def _ensure_roles(dsn: str, passwords: Mapping[str, str]) -> list[MissingProtection]:
     with psycopg.connect(dsn, autocommit=True, application_name="forsa migrate") as connection:
-        if not _may_create_roles(connection):
-            return [] if _is_member(connection) else [_no_roles(connection.info.user)]
         connection.execute("select pg_advisory_lock(%s)", (LOCK,))
-        for role in ROLES:
-            _ensure_role(connection, role, passwords.get(role))
+        try:
+            for role in ROLES:
+                _ensure_role(connection, role, passwords.get(role))
+        except psycopg.errors.InsufficientPrivilege:
+            return [] if _is_member(connection) else [_no_roles(connection.info.user)]
     return []
-
-
-def _may_create_roles(connection: _Connection) -> bool:
-    query = "select from pg_roles where rolname = current_user and (rolsuper or rolcreaterole)"
-    return connection.execute(query).fetchone() is not None
 
 
 def _is_member(connection: _Connection) -> bool:

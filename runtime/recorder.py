@@ -131,8 +131,10 @@ class ForsaDatastore(PostgresDatastore):
             known = self._pools.get(os.getpid())
             if known is not None:
                 return known
+            dsn = _session_dsn(self.dsn)
+            _refuse_lossy_server(dsn)
             pool = ConnectionPool(
-                _session_dsn(self.dsn),
+                dsn,
                 connection_class=Connection[DictRow],
                 kwargs={"row_factory": dict_row, "autocommit": True},
                 min_size=1,
@@ -140,8 +142,10 @@ class ForsaDatastore(PostgresDatastore):
                 timeout=POOL_WAIT_SECONDS,
                 open=True,
             )
-            _refuse_lossy_server(pool)
             return self._pools.setdefault(os.getpid(), pool)
+
+    def register_type_adapters(self) -> None:
+        """Nothing: the library's composite type for arrays of events is not used, and asking for it would connect."""
 
     def close(self) -> None:
         """The pool of this process is closed; the next use opens a new one."""
@@ -156,15 +160,14 @@ def _session_dsn(dsn: str) -> str:
     return conninfo.make_conninfo(dsn, options=options, application_name="forsa")
 
 
-def _refuse_lossy_server(pool: ConnectionPool[Connection[DictRow]]) -> None:
+def _refuse_lossy_server(dsn: str) -> None:
+    """Outside the pool, so that a database that cannot be reached says why instead of "timed out"."""
     try:
-        with pool.connection() as connection:
-            row = connection.execute("select current_setting('synchronous_commit') as setting").fetchone()
+        with psycopg.connect(dsn, autocommit=True, connect_timeout=2) as connection:
+            setting = connection.execute("select current_setting('synchronous_commit')").fetchone()
     except psycopg.OperationalError as error:
-        pool.close()
         raise OperationalError(str(error)) from error
-    if row is not None and row["setting"] == "off":
-        pool.close()
+    if setting == ("off",):
         raise LosesEvents("synchronous_commit=off loses acknowledged events in a crash: set it on for this database")
 
 
@@ -196,8 +199,6 @@ class ForsaRecorder(PostgresApplicationRecorder):
         """The table's name is fixed: the append function writes to it, and its channel bears its name."""
         if events_table_name != TABLE:
             raise ProgrammingError(f"the log's table is {TABLE}")
-        # The library looks for its composite type in the database here; we insert without it.
-        datastore.db_type_names.clear()
         super().__init__(datastore, events_table_name=events_table_name)
 
     def create_table(self) -> None:

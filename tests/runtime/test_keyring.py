@@ -261,6 +261,28 @@ def test_two_processes_that_make_the_same_keys_use_the_same_ones(role_dsn: str) 
     third.close()
 
 
+def test_keys_added_in_opposite_order_do_not_wait_for_each_other(role_dsn: str) -> None:
+    rows = [KeyRow(uuid4(), "identity", 1, b"wrapped") for _ in range(3000)]
+    barrier, failed = threading.Barrier(2), list[Exception]()
+
+    def work(order: int) -> None:
+        mine = KeyRows(role_dsn)
+        mine.find([])
+        barrier.wait()
+        try:
+            mine.add(rows[::order])
+        except psycopg.Error as error:
+            failed.append(error)
+        mine.close()
+
+    threads = [threading.Thread(target=work, args=(order,)) for order in (1, -1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+
+
 def test_a_wrapped_key_opens_in_its_own_row_only(keys: Keyring, keys_dsn: str) -> None:
     fact, other = sealed_name(keys, STREAM), uuid4()
     with psycopg.connect(keys_dsn) as connection:

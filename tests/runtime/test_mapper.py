@@ -96,6 +96,12 @@ def test_every_personal_value_is_sealed_on_the_way_in(mapper: ForsaMapper, keys:
     assert isinstance(event.name, Clear), "the event that was decided is left as it was"
 
 
+def test_the_words_of_a_reason_are_sealed_in_every_event(mapper: ForsaMapper) -> None:
+    state = mapper.to_stored_event(Recorded(STREAM, 1, Counted(on=ON, by=BY, why=WHY, hours=1))).state
+    assert b'"why":{"code":"entry_error","text":{"f":"sensitive.1","h":"' in state
+    assert b"typed twice" not in state
+
+
 def test_a_key_is_stored_before_the_event_can_be(mapper: ForsaMapper, keys_dsn: str) -> None:
     mapper.to_stored_event(Recorded(STREAM, 1, Named(on=ON, by=BY, name=clear(Name("محمد")))))
     with psycopg.connect(keys_dsn) as connection:

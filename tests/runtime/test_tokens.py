@@ -85,6 +85,7 @@ ACCEPTED = {
     "one of two audiences": good(aud=["other", AUDIENCE]),
     "no kid, one key": without("kid", header=True),
     "expired within the leeway": good(exp=NOW - LEEWAY_SECONDS + 1),
+    "long, within the limit": good(padding="x" * 5500),
     "issued a little ahead of our clock": good(iat=NOW + LEEWAY_SECONDS),
 }
 REFUSED = {
@@ -99,6 +100,7 @@ REFUSED = {
     "a space before": " " + good(),
     "a line end after": good() + "\n",
     "a megabyte": "a" * 1_000_000,
+    "over the limit, rightly signed": good(padding="x" * SIZE_LIMIT_BYTES),
     "a megabyte, rightly signed": good(padding="x" * 1_000_000),
     "one byte over the limit": good() + "A" * (SIZE_LIMIT_BYTES + 1 - len(good())),
     "none": unsigned("none"),
