@@ -204,7 +204,7 @@ class ForsaRecorder(PostgresApplicationRecorder):
     def create_table(self) -> None:
         """Nothing: tables are made by migrations, with rights that this process does not have."""
 
-    def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Positions:  # noqa: ANN401  # the library's signature
+    def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Positions:
         """All events are stored at the positions returned, durably, or none is.
 
         kwargs: guards (stream, version)s; taken, freed (claim, stream)s; command, a CommandKey, and its status;
