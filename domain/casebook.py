@@ -223,8 +223,10 @@ class Casebook:
 
     def _act(self, command: Command, by: By, parameters: Parameters) -> Act:
         today = today_in_casablanca(self.now())
+        occurred = command.occurred_on() or today
+        on = occurred if command.on else min(occurred, today)
         why = command.why.to_why() if command.why else msgspec.UNSET
-        return Act(by=by, on=command.on or today, today=today, parameters=parameters, nonce=self.nonce(), why=why)
+        return Act(by=by, on=on, today=today, parameters=parameters, nonce=self.nonce(), why=why)
 
     def _opened(self, spec: CommandSpec, command: Command, arguments: Mapping[str, Any]) -> dict[str, dict[UUID, Any]]:
         return {

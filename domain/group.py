@@ -177,6 +177,10 @@ class RecordSessions(Command, frozen=True, kw_only=True):
     week: date
     sessions: list[HeldSession]
 
+    def occurred_on(self) -> date | None:
+        """The last session's day, unless another business date is given."""
+        return self.on or max((held.date for held in self.sessions), default=None)
+
 
 class LockAttendance(Command, frozen=True, kw_only=True):
     """State a month's attendance and lock it."""

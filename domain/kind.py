@@ -45,6 +45,10 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     on: date | None = None
     why: ReasonGiven | None = None
 
+    def occurred_on(self) -> date | None:
+        """The business date: `on`, or what the command itself dates; None means today. Never later than today."""
+        return self.on
+
 
 class Act(msgspec.Struct, frozen=True, kw_only=True):
     """The circumstances of one command: who, when, and the only randomness decide may use."""

@@ -367,18 +367,21 @@ def run_with_database(directory: Path, command: Sequence[str], *, fast: bool) ->
 
     The command gets SIGTERM when this process is killed, and the signals that this process is sent.
     """
+    children: list[subprocess.Popen[bytes]] = []
+
+    def pass_on(number: int, _frame: FrameType | None) -> None:
+        if not children:
+            sys.exit(128 + number)
+        if number != signal.SIGINT:  # Ctrl-C reaches the command from the terminal already
+            children[0].send_signal(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, pass_on)
     with EmbeddedPostgres(directory, fast=fast) as server:
         tool = shutil.which("setpriv")
         tied = [tool, "--pdeathsig", "TERM", "--"] if tool else []
-        child = subprocess.Popen([*tied, *command], env=os.environ | {"DATABASE_URL": server.url()})
-
-        def pass_on(number: int, _frame: FrameType | None) -> None:
-            if number != signal.SIGINT:  # Ctrl-C reaches the command from the terminal already
-                child.send_signal(number)
-
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, pass_on)
-        code = child.wait()
+        children.append(subprocess.Popen([*tied, *command], env=os.environ | {"DATABASE_URL": server.url()}))
+        code = children[0].wait()
         return code if code >= 0 else 128 - code
 
 

@@ -154,6 +154,10 @@ class AwardDiplomas(Command, frozen=True, kw_only=True):
     awarded_on: date
     awards: list[AwardLine]
 
+    def occurred_on(self) -> date | None:
+        """The day the jury signed, unless another business date is given."""
+        return self.on or self.awarded_on
+
 
 class IdentityNotVerified(RuleBroken, frozen=True, kw_only=True):
     """Rule 18: a candidate needs a verified identity."""

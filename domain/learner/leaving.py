@@ -34,6 +34,10 @@ class EndEnrolment(Command, frozen=True, kw_only=True):
     exit: str
     ended_on: date | None = None
 
+    def occurred_on(self) -> date | None:
+        """The day it ended, unless another business date is given."""
+        return self.on or self.ended_on
+
 
 class EndsBeforeEnrolment(RuleBroken, frozen=True, kw_only=True):
     """The enrolment would end before it started."""

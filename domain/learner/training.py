@@ -14,15 +14,15 @@ from domain.kind import Command
 PRESENT = frozenset({"present", "late"})  # late counts as present (DOMAIN E5)
 
 
-class DayMark(msgspec.Struct, frozen=True):
-    """One day of a sheet: the status and, where present, the minutes."""
+class DayMark(msgspec.Struct, frozen=True, array_like=True):
+    """One day of a sheet: the status and, where present, the minutes. Stored as [date, status, minutes]."""
 
     date: date
     status: str
     minutes: int
 
 
-class FlaggedDay(msgspec.Struct, frozen=True):
+class FlaggedDay(msgspec.Struct, frozen=True, array_like=True):
     """A day of the sheet that is recorded but not counted until settled (rule 14)."""
 
     date: date
@@ -30,7 +30,11 @@ class FlaggedDay(msgspec.Struct, frozen=True):
 
 
 class AttendanceRecorded(Event, frozen=True, kw_only=True, tag="learner.attendance-recorded"):
-    """A learner's week in one group and component, as on the sheet. `replaces`: the version it corrects."""
+    """A learner's week in one group and component, as on the sheet. `replaces`: the version it corrects.
+
+    `on` is the sheet's last day, `entered_on` the day it was typed: the state cannot see recorded_at, and rule 15 asks
+    a reason for a correction after that first day.
+    """
 
     enrolment: UUID
     group: UUID
@@ -38,6 +42,7 @@ class AttendanceRecorded(Event, frozen=True, kw_only=True, tag="learner.attendan
     component: str
     days: list[DayMark]
     sheet: UUID | None
+    entered_on: date
     replaces: int | None
     flags: list[FlaggedDay]
 
@@ -54,7 +59,7 @@ class Week(msgspec.Struct, frozen=True):
     """A week's attendance in force: the version it was recorded with, and its days."""
 
     version: int
-    recorded_on: date
+    entered_on: date
     days: tuple[DayMark, ...]
     flagged: frozenset[date]
 
@@ -85,7 +90,7 @@ def on_attendance_recorded(stage: Training, event: AttendanceRecorded, version: 
     flagged = frozenset(flag.date for flag in event.flags) if event.flags else NO_DAYS
     weeks = stage.weeks.copy()
     weeks[event.enrolment, event.group, event.week, event.component] = Week(
-        version, event.on, tuple(event.days), flagged
+        version, event.entered_on, tuple(event.days), flagged
     )
     return Training(weeks=weeks, competences=stage.competences)
 
@@ -147,6 +152,10 @@ class RecordAttendance(Command, frozen=True, kw_only=True):
     rows: list[AttendanceRow]
     sheet: UUID | None = None
     correct: bool = False
+
+    def occurred_on(self) -> date | None:
+        """The sheet's last day, unless another business date is given."""
+        return self.on or max((cell.date for row in self.rows for cell in row.days), default=None)
 
 
 class AssessCompetence(Command, frozen=True, kw_only=True):

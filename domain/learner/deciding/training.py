@@ -116,7 +116,7 @@ def _row_change(
     changed = [mark for mark in marks if held is None or mark not in held.days]
     broken: list[RuleBroken | None] = [month_locked(group, mark.date, f"/rows/{at}") for mark in changed]
     broken += differing if not command.correct else []
-    late = bool(differing) and held is not None and held.recorded_on < act.today
+    late = bool(differing) and held is not None and held.entered_on < act.today
     broken.append(ReasonNeeded(pointer="/why", days=1) if late and command.why is None else None)
     flags = [flag for mark in days if (flag := _flag(mark.date, group.minutes_held(mark.date, command.component), act))]
     return act.event(
@@ -124,6 +124,7 @@ def _row_change(
         command,
         enrolment=enrolment,
         days=days,
+        entered_on=act.today,
         replaces=held.version if held else None,
         flags=flags,
     ), broken
