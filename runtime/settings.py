@@ -115,8 +115,8 @@ def _with_master_key(given: dict[str, str]) -> tuple[dict[str, str], list[str]]:
 def _together(given: Mapping[str, str]) -> list[str]:
     """What is wrong with variables that are fine one by one."""
     errors = []
-    keys = given.get("FORSA_KEYS_DATABASE_URL")
-    if keys and keys in {text for name, text in given.items() if name in LOG_URLS}:
+    keys = _database_of(given.get("FORSA_KEYS_DATABASE_URL", ""))
+    if keys and keys in {_database_of(text) for name, text in given.items() if name in LOG_URLS}:
         errors.append("FORSA_KEYS_DATABASE_URL is the log's database: keys stand in a database of their own")
     production = given.get("FORSA_TOKEN_ISSUER", DEVELOPMENT_ISSUER) != DEVELOPMENT_ISSUER
     if production and "FORSA_TOKEN_JWKS_FILE" not in given:
@@ -146,6 +146,15 @@ def _url(text: str) -> str:
         # The library's own message would repeat the text, password and all.
         raise ValueError("is not a PostgreSQL address such as postgresql://user:password@host:5432/database")
     return text
+
+
+def _database_of(url: str) -> tuple[object, ...]:
+    """Where this address leads, whoever comes; empty for none and for one that is wrong."""
+    try:
+        parts = conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        return ()
+    return (parts.get("host"), str(parts.get("port") or 5432), parts["dbname"]) if "dbname" in parts else ()
 
 
 def _url_shown(url: str) -> str:

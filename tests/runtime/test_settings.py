@@ -74,7 +74,8 @@ def test_the_master_key_may_stand_in_a_file(tmp_path: Path) -> None:
 
 
 def test_keys_never_stand_in_the_logs_database() -> None:
-    assert len(errors_of({**FULL, "FORSA_KEYS_DATABASE_URL": LOG})) == 1
+    for same in (LOG, "postgresql://keys:other@db.example:5433/forsa?connect_timeout=3"):
+        assert len(errors_of({**FULL, "FORSA_KEYS_DATABASE_URL": same})) == 1
 
 
 @pytest.mark.parametrize(
