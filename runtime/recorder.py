@@ -107,11 +107,11 @@ class ForsaDatastore(PostgresDatastore):
 
     def __init__(self, dsn: str, *, pool_size: int = 4) -> None:
         """pool_size: most connections of one process. Raises LosesEvents for POSTGRES_ENABLE_DB_FUNCTIONS."""
+        self._pools: dict[int, ConnectionPool[Connection[DictRow]]] = {}
         if strtobool(os.environ.get("POSTGRES_ENABLE_DB_FUNCTIONS") or "no"):
             raise LosesEvents("POSTGRES_ENABLE_DB_FUNCTIONS inserts without a lock, so readers miss events: unset it")
         self.dsn, self.pool_size = dsn, pool_size
         self._opening = threading.Lock()
-        self._pools: dict[int, ConnectionPool[Connection[DictRow]]] = {}
         parts = {name: str(value) for name, value in conninfo.conninfo_to_dict(dsn).items()}
         super().__init__(
             parts.get("dbname", ""), parts.get("host", ""), parts.get("port", ""), parts.get("user", ""), ""
