@@ -36,7 +36,7 @@ check: $(DEV_OK)  ## lint, formatting, types, import contracts, architecture tes
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/python -m mypy $(PACKAGES)
-	@$(BIN)/lint-imports --cache-dir build/import-linter
+	@$(BIN)/lint-imports --no-logo --cache-dir build/import-linter
 	@$(call WITH_PG,var/testpg --fast) $(BIN)/python -m pytest tests/architecture
 
 bench: $(RUN_OK)  ## speed against raw PostgreSQL, on a durable server: prints a table, writes build/bench.json
