@@ -138,6 +138,7 @@ class EmbeddedPostgres:
                     self._come_up()
                 except EmbeddedPostgresError as error:
                     _log.error("%s", error)
+                    self._stopping.wait(1)  # a full disk or a taken port stays so for a while
         self._take_down()
 
     def _is_running(self) -> bool:
@@ -210,7 +211,7 @@ class EmbeddedPostgres:
             stdin=subprocess.DEVNULL, capture_output=True, text=True, cwd="/", env=_environment(), check=False,
         )  # fmt: skip
         if done.returncode:
-            raise EmbeddedPostgresError(f"initdb failed in {self.directory}: {done.stderr.strip()}\n{HELP}")
+            raise EmbeddedPostgresError(f"initdb failed in {self.directory}:\n{_end_of(done.stderr)}\n{HELP}")
 
     def _launch(self) -> None:
         """The server answers. Called with the lock held, when none did."""
@@ -227,7 +228,7 @@ class EmbeddedPostgres:
             said = self._said_since(offset)
             if not any(reason in said for reason in PASSING):
                 break
-        raise EmbeddedPostgresError(f"PostgreSQL did not start in {self.directory}: {said.strip()}\n{HELP}")
+        raise EmbeddedPostgresError(f"PostgreSQL did not start in {self.directory}:\n{_end_of(said)}\n{HELP}")
 
     def _spawn(self) -> int:
         """A server process was started; the log's length before it."""
@@ -350,6 +351,10 @@ def _as_its_owner(data: Path) -> list[str]:
 def _environment() -> dict[str, str]:
     """Ours without PGDATA, PGPORT and the like, which would steer the programs, and with messages in English."""
     return {name: value for name, value in os.environ.items() if not name.startswith("PG")} | {"LC_ALL": "C.UTF-8"}
+
+
+def _end_of(said: str) -> str:
+    return "\n".join(said.splitlines()[-5:])
 
 
 def _is_free(port: int) -> bool:
