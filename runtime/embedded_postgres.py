@@ -65,7 +65,7 @@ FAST = {"fsync": "off", "full_page_writes": "off"}  # synchronous_commit stays o
 # What a predecessor's last breath or another server on our port causes: worth another try.
 PASSING = ("shared memory block", "could not bind", "lock file")
 
-HELP = "Run as an ordinary user, or remove the directory if its data may go, or set DATABASE_URL to a server you run."
+HELP = "Free disk space, or run as an ordinary user, or move the directory away, or set DATABASE_URL to a server you run."
 
 _log = logging.getLogger(__name__)
 
