@@ -1,0 +1,1 @@
+"""HTTP: parse, authorise, call, render. Nothing here decides; status codes stand in `problems.py` alone."""

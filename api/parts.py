@@ -1,0 +1,102 @@
+"""What the API is made of: everything it needs from the rest, as one frozen struct that runtime/wiring.py fills.
+
+The API knows no database and no key: whatever cannot be reached raises one of `outages`, which becomes a 503.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+import msgspec
+
+from domain.casebook import Casebook
+from projections.reading import Views
+
+
+class Login(Protocol):
+    """Whom a verified token speaks for."""
+
+    @property
+    def issuer(self) -> str:
+        """The token's issuer."""
+        ...
+
+    @property
+    def subject(self) -> str:
+        """The issuer's name for them."""
+        ...
+
+
+class HeldGrant(Protocol):
+    """One grant a worker may use today."""
+
+    @property
+    def role(self) -> str:
+        """A code of the role list."""
+        ...
+
+    @property
+    def scope(self) -> str:
+        """A code of the grant_scope list."""
+        ...
+
+    @property
+    def scope_id(self) -> str:
+        """What the scope is of; empty for national."""
+        ...
+
+    @property
+    def org(self) -> UUID:
+        """The organisation acted for."""
+        ...
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where one event stands, without what it says."""
+
+    position: int
+    stream: UUID
+    version: int
+    tag: str
+    recorded_at: datetime
+
+
+class Log(Protocol):
+    """What the API asks of the log beyond the casebook: places and moments, never contents."""
+
+    def places_between(self, first: int, last: int) -> Sequence[Place]:
+        """The events of these positions, both included, in order."""
+        ...
+
+    def places_of(self, stream: UUID, after_version: int) -> Sequence[Place]:
+        """The stream's events after a version, in order."""
+        ...
+
+    def position_at(self, moment: datetime) -> int | None:
+        """Position of the last event recorded by that moment (aware); None for a moment later than now."""
+        ...
+
+    def max_position(self) -> int:
+        """Position of the last event, 0 for an empty log."""
+        ...
+
+
+class Parts(msgspec.Struct, frozen=True, kw_only=True):
+    """The API's parts. Functions of the outside world raise one of `outages` when it cannot be reached."""
+
+    casebook: Casebook  # with its streams and its keyring
+    views: Views
+    log: Log
+    verify: Callable[[str], Login | None]  # bearer token → login; None where the token proves nothing
+    worker_of: Callable[[str, str], UUID | None]  # issuer, subject → the worker's stream id
+    grants_of: Callable[[UUID], Sequence[HeldGrant]]  # worker → the grants usable today; empty where unreadable
+    body_digest: Callable[[bytes], bytes]  # HMAC with the secret of command bodies
+    cursor_key: bytes  # 32 bytes: cursors are encrypted with it
+    now: Callable[[], datetime]  # aware UTC
+    new_id: Callable[[], UUID]  # a fresh random id
+    not_ready: Callable[[], Sequence[str]]  # what keeps this process from answering; empty when ready
+    outages: tuple[type[Exception], ...]  # raised while a database is away; asked again later it may work
+    release: str  # of the program that runs
