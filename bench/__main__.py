@@ -1,0 +1,29 @@
+"""`python -m bench [PART …]`: every part, or those named; exit 1 when a figure misses half its target."""
+
+from __future__ import annotations
+
+import sys
+from time import perf_counter
+
+from bench import append, load
+from bench.place import place, refuse_lossy_server
+from bench.report import Figure, show
+
+PARTS = {"append": append.measure, "load": load.measure}
+
+
+def main(names: list[str]) -> int:
+    """Each part in databases of its own, so that none slows the next."""
+    refuse_lossy_server()
+    began = perf_counter()
+    figures: dict[str, Figure] = {}
+    for name in names or PARTS:
+        with place() as here:
+            figures |= PARTS[name](here)
+        print(f"{name}: {perf_counter() - began:.0f} s", flush=True)
+    show(figures)
+    return int(any(figure.verdict == "MISSED" for figure in figures.values()))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
