@@ -97,7 +97,7 @@ class Writer:
         if not hasattr(self, "_sealed_event"):
             mapper = self.place.mapper()
             stored = mapper.to_stored_event(Recorded(SUBJECT, 1, log.identified(1)))
-            self._sealed_event = mapper.to_domain_event(stored).event
+            self._sealed_event = mapper.decode(stored.state)
         return self._sealed_event
 
     def _stock_application(self) -> Any:
@@ -147,7 +147,7 @@ def writers(place: Place, count: int) -> Iterator[Callable[[str, float], float]]
     def turn(kind: str, seconds: float) -> float:
         for pipe in pipes:
             pipe.send((kind, seconds))
-        return sum(pipe.recv() for pipe in pipes)
+        return sum(float(pipe.recv()) for pipe in pipes)
 
     yield turn
     for pipe, process in zip(pipes, processes, strict=True):
