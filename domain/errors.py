@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -78,6 +79,11 @@ class OccurredInFuture(RuleBroken, frozen=True, kw_only=True):
     RULE: ClassVar[int] = 46
     on: str
     today: str
+
+
+def in_future(day: date, pointer: str, today: date) -> OccurredInFuture | None:
+    """Rule 46, for a day the command itself states."""
+    return OccurredInFuture(pointer=pointer, on=str(day), today=str(today)) if day > today else None
 
 
 class ReasonNeeded(RuleBroken, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from domain.errors import RuleBroken
 from domain.event import Event, EventRef
 from domain.kind import ClaimSource, Command
 from domain.sealed import Personal, Sealed
+from domain.values import clean_identifier
 
 
 class PrintedName(Personal, frozen=True):
@@ -102,9 +103,10 @@ def on_candidate_listed(stage: DiplomaStage, event: CandidateListed, _version: i
 
 def on_exam_marked(stage: DiplomaStage, event: ExamMarked, _version: int) -> DiplomaStage:
     """The stage after: exam marked."""
-    if event.enrolment not in stage.candidatures:
+    listed = stage.candidatures.get(event.enrolment)
+    if listed is None or listed.session != event.session:
         return stage
-    marked = msgspec.structs.replace(stage.candidatures[event.enrolment], decision=event.decision)
+    marked = msgspec.structs.replace(listed, decision=event.decision)
     return msgspec.structs.replace(stage, candidatures={**stage.candidatures, event.enrolment: marked})
 
 
@@ -120,9 +122,9 @@ def claims_of(stage: DiplomaStage) -> list[ClaimSource]:
 
 
 def register_value(award: Award) -> str:
-    """What is claimed for a diploma: delegation, kind, year, number."""
+    """What is claimed for a diploma: delegation, kind, year, number; however it was typed, one number is one value."""
     register = award.register
-    return f"{register.delegation} {register.kind} {register.year} {award.number}"
+    return f"{register.delegation} {register.kind} {register.year} {clean_identifier(award.number)}"
 
 
 class ListCandidate(Command, frozen=True, kw_only=True):
@@ -221,6 +223,13 @@ class SameNumberTwice(RuleBroken, frozen=True, kw_only=True):
 
     RULE = 19
     value: str
+
+
+class NumberUnreadable(RuleBroken, frozen=True, kw_only=True):
+    """The register number is empty or holds characters no number has; `problem` is the code of what is wrong."""
+
+    RULE = 19
+    problem: str
 
 
 class MarkOutOfRange(RuleBroken, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from domain.errors import RuleBroken
 from domain.event import Event
 from domain.kind import ClaimSource, Command
 from domain.sealed import Personal, Sealed, SealedFact, fact_of
+from domain.values import clean_identifier
 
 
 class PersonName(msgspec.Struct, frozen=True):
@@ -105,7 +106,7 @@ class EligibilityAssessed(Event, frozen=True, kw_only=True, tag="learner.eligibi
     age_max: int
     reference_date: date
     school_status: str
-    result: str  # eligible | ineligible
+    result: str  # eligibility_result
     flags: list[str]
 
 
@@ -143,7 +144,7 @@ class Identification(msgspec.Struct, frozen=True, kw_only=True):
     province: str = ""
     commune: str | None = None
     identities: tuple[SealedFact[Identity], ...] = ()
-    contacts: SealedFact[Contacts] | None = None
+    contact_facts: tuple[SealedFact[Contacts], ...] = ()
     verifications: tuple[Verification, ...] = ()
     assessments: dict[int, Assessment] = {}  # by season
     derogations: dict[tuple[int, int], int] = {}  # (rule, season) → version
@@ -152,6 +153,11 @@ class Identification(msgspec.Struct, frozen=True, kw_only=True):
     def identity(self) -> SealedFact[Identity] | None:
         """The identity in force."""
         return self.identities[-1] if self.identities else None
+
+    @property
+    def contacts(self) -> SealedFact[Contacts] | None:
+        """The contacts in force."""
+        return self.contact_facts[-1] if self.contact_facts else None
 
     @property
     def verification(self) -> Verification | None:
@@ -174,10 +180,11 @@ def on_identified(stage: Identification, event: LearnerIdentified, version: int)
 
 def on_identity_recorded(stage: Identification, event: IdentityRecorded, version: int) -> Identification:
     """The stage after: identity recorded."""
+    contacts = fact_of(event, "contacts", version)
     return msgspec.structs.replace(
         stage,
         identities=(*stage.identities, fact_of(event, "identity", version)),
-        contacts=fact_of(event, "contacts", version) or stage.contacts,
+        contact_facts=(*stage.contact_facts, contacts) if contacts else stage.contact_facts,
     )
 
 
@@ -199,10 +206,11 @@ def on_derogation_granted(stage: Identification, event: DerogationGranted, versi
 
 
 def withdrawn(stage: Identification, version: int) -> Identification:
-    """The facts of that version no longer hold; an earlier identity is in force again."""
+    """The facts of that version no longer hold; an earlier identity, and its contacts, are in force again."""
     return msgspec.structs.replace(
         stage,
         identities=tuple(each for each in stage.identities if each.version != version),
+        contact_facts=tuple(each for each in stage.contact_facts if each.version != version),
         verifications=tuple(each for each in stage.verifications if each.version != version),
         assessments={key: each for key, each in stage.assessments.items() if each.version != version},
         derogations={key: at for key, at in stage.derogations.items() if at != version},
@@ -220,8 +228,8 @@ def withdrawable(stage: Identification) -> set[int]:
 
 
 def massar_codes(identity: Identity) -> list[str]:
-    """The Massar codes of an identity, as they are claimed: upper case, no spaces."""
-    return ["".join(each.value.split()).upper() for each in identity.identifiers if each.type == "massar"]
+    """The Massar codes of an identity, as they are claimed: however they were typed, one code is one value."""
+    return [clean_identifier(each.value) for each in identity.identifiers if each.type == "massar"]
 
 
 def claims_of(stage: Identification) -> list[ClaimSource]:
@@ -302,6 +310,13 @@ class NameUnreadable(RuleBroken, frozen=True, kw_only=True):
     """The name holds characters no name has; `problem` is the code of what is wrong."""
 
     RULE = 48
+    problem: str
+
+
+class IdentifierUnreadable(RuleBroken, frozen=True, kw_only=True):
+    """The identifier is empty or holds characters no number has; `problem` is the code of what is wrong."""
+
+    RULE = 6
     problem: str
 
 

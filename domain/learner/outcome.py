@@ -51,7 +51,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     enrolment: UUID
     kind: str
     starts_on: date
-    declared_by: UUID
+    declared_by: UUID  # worker
+    declared_for: UUID  # organisation
     document: UUID | None
     verified_version: int | None = None
     authority: UUID = NIL
@@ -76,6 +77,7 @@ def on_outcome_declared(stage: Outcomes, event: OutcomeDeclared, version: int) -
         kind=event.kind,
         starts_on=event.starts_on,
         declared_by=event.by.actor,
+        declared_for=event.by.org,
         document=event.document,
     )
     return Outcomes(declared={**stage.declared, event.outcome: outcome})

@@ -11,7 +11,7 @@ import msgspec
 
 from domain.codes import refuse_unknown
 from domain.diploma_session import CandidateEntered, DiplomaSession, Mark, MarksRecorded, status_of
-from domain.errors import RuleBroken, refuse_if
+from domain.errors import RuleBroken, in_future, refuse_if
 from domain.event import EventRef
 from domain.kind import Act, Changes, CommandSpec
 from domain.learner.admission import Enrolment
@@ -33,6 +33,7 @@ from domain.learner.diploma import (
     MarkOutOfRange,
     NotAdmitted,
     NotInSession,
+    NumberUnreadable,
     PrintedName,
     RecordMarks,
     Register,
@@ -42,6 +43,7 @@ from domain.learner.diploma import (
 from domain.learner.identification import Identity
 from domain.learner.state import Learner
 from domain.sealed import Erased, SealedFact, clear
+from domain.values import BadText, clean_identifier
 
 
 def _missing_forms(identity: Identity | Erased | None) -> list[str]:
@@ -77,7 +79,7 @@ def list_candidate(
         None if learner.identification.verification else IdentityNotVerified(),
         None if status_of(session) == "open" else ListClosed(pointer="/session", status=status_of(session)),
         AlreadyListed(pointer="/enrolment", candidate_number=listed.candidate_number)
-        if listed is not None and listed.decision is None
+        if listed is not None and listed.decision in (None, "admitted")
         else None,
         *_not_in_session(session, held),
     )
@@ -87,6 +89,17 @@ def list_candidate(
         (command.learner, act.event(CandidateListed, command, candidate_number=number, flags=flags)),
         (command.session, act.event(CandidateEntered, command, candidate_number=number)),
     ]
+
+
+def _unreadable(award: AwardLine, at: int) -> NumberUnreadable | None:
+    try:
+        return (
+            None
+            if clean_identifier(award.number)
+            else NumberUnreadable(pointer=f"/awards/{at}/number", problem="empty-text")
+        )
+    except BadText as bad:
+        return NumberUnreadable(pointer=f"/awards/{at}/number", problem=bad.code)
 
 
 def _twice(values: Iterable[str], pointer: str) -> list[RuleBroken | None]:
@@ -131,6 +144,7 @@ def record_marks(command: RecordMarks, act: Act, *, diploma_session: DiplomaSess
         marked = ExamMarked(
             on=act.on,
             by=caused,
+            why=act.why,
             enrolment=candidate.enrolment,
             session=command.diploma_session,
             sitting=mark.sitting,
@@ -175,14 +189,16 @@ def award_diplomas(
     AwardedBeforeMinutes, register-number-in-use. Source: DOMAIN rules 18, 19.
     """
     early = command.awarded_on < diploma_session.held_from
+    refuse_if(*(_unreadable(award, at) for at, award in enumerate(command.awards)))
     refuse_if(
+        in_future(command.awarded_on, "/awarded_on", act.today),
         AwardedBeforeMinutes(
             pointer="/awarded_on", awarded_on=str(command.awarded_on), held_from=str(diploma_session.held_from)
         )
         if early
         else None,
         *(bad for at, award in enumerate(command.awards) for bad in _bad_award(award, at, diploma_session, learners)),
-        *_twice((award.number for award in command.awards), "/awards"),
+        *_twice((clean_identifier(award.number) for award in command.awards), "/awards"),
         *_twice((award.candidate_number for award in command.awards), "/awards"),
     )
     return [_award(award, command, act, diploma_session, learners, identities) for award in command.awards]

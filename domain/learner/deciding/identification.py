@@ -22,6 +22,7 @@ from domain.learner.identification import (
     EligibilityAssessed,
     GrantDerogation,
     Identifier,
+    IdentifierUnreadable,
     IdentifyLearner,
     Identity,
     IdentityRecorded,
@@ -40,7 +41,7 @@ from domain.learner.identification import (
 from domain.learner.state import Learner
 from domain.parameters import Parameters
 from domain.sealed import Erased, SealedFact, clear
-from domain.values import BadText, age_range, clean_name, file_number, script_of, season_of
+from domain.values import BadText, age_range, clean_identifier, clean_name, file_number, script_of, season_of
 
 DEROGABLE = (1,)
 
@@ -75,7 +76,18 @@ def _bad_identity(command: IdentifyLearner | RecordIdentity, act: Act) -> list[R
             for at, each in enumerate(command.identifiers)
         ),
         *(_cnie_refused(each, at, act) for at, each in enumerate(command.identifiers)),
+        *(_unreadable(each, at) for at, each in enumerate(command.identifiers)),
     ]
+
+
+def _unreadable(identifier: Identifier, at: int) -> IdentifierUnreadable | None:
+    pointer = f"/identifiers/{at}/value"
+    try:
+        return (
+            None if clean_identifier(identifier.value) else IdentifierUnreadable(pointer=pointer, problem="empty-text")
+        )
+    except BadText as bad:
+        return IdentifierUnreadable(pointer=pointer, problem=bad.code)
 
 
 def _cnie_refused(identifier: Identifier, at: int, act: Act) -> CnieNotAuthorised | None:
@@ -216,7 +228,7 @@ def assess_eligibility(
         age_min=band[0],
         age_max=band[1],
         reference_date=day,
-        result="eligible" if eligible else "ineligible",
+        result="eligible" if eligible else "not_eligible",
         flags=age_flags(ages, band) + STATUS_FLAGS.get(command.school_status, []),
     )
     return [(command.learner, event)]

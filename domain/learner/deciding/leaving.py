@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from domain.codes import refuse_unknown
-from domain.errors import RuleBroken, refuse_if
+from domain.errors import RuleBroken, in_future, refuse_if
 from domain.group import Group, SeatFreed
 from domain.kind import Act, Changes, CommandSpec
 from domain.learner.deciding.admission import enrolment_of
@@ -51,9 +51,10 @@ def end_enrolment(command: EndEnrolment, act: Act, *, learner: Learner, groups: 
     refuse_if(refuse_unknown("exit", command.exit, "/exit", act.on), broken)
     assert held is not None, "an unknown or ended enrolment was refused"
     refuse_if(
+        in_future(ended_on, "/ended_on", act.today),
         EndsBeforeEnrolment(pointer="/ended_on", starts_on=str(held.starts_on), ended_on=str(ended_on))
         if ended_on < held.starts_on
-        else None
+        else None,
     )
     minutes_held = sum(groups[group].minutes_held_between(joined, ended_on) for group, joined in held.groups.items())
     ended = act.event(
@@ -90,7 +91,9 @@ def _not_verifiable(
     command: VerifyOutcome, act: Act, outcome: Outcome, authority: Organisation
 ) -> list[RuleBroken | None]:
     verifiers = VERIFIERS[outcome.kind]
-    inside = outcome.declared_by == act.by.actor or authority.kind == "association"
+    inside = (
+        act.by.actor == outcome.declared_by or act.by.org == outcome.declared_for or authority.kind == "association"
+    )
     unseen = command.document is None and outcome.document is None and command.method not in SEEN
     return [
         WrongAuthority(kind=outcome.kind, verified_by=list(verifiers)) if act.by.role not in verifiers else None,
