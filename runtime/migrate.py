@@ -140,6 +140,36 @@ def prepare(log_dsn: str, keys_dsn: str, *, passwords: Mapping[str, str] | None 
     return Prepared(applied, missing)
 
 
+def missing_protections(web_dsn: str) -> list[MissingProtection]:
+    """What does not protect the log from this login and this server; empty when all is well. Changes nothing."""
+    with psycopg.connect(web_dsn, application_name="forsa doctor") as connection:
+        connection.execute("set transaction read only")
+        login = connection.info.user
+        found = [
+            MissingProtection(what=f"table {name}", why=f"login {login} may alter or delete its rows", fix=_USE_ROLES)
+            for (name,) in connection.execute(_WRITABLE).fetchall()
+        ]
+        for name, wanted, why in _SETTINGS:
+            if connection.execute("select current_setting(%s)", (name,)).fetchone() not in [(each,) for each in wanted]:
+                fix = f"set {name} = {wanted[0]} in postgresql.conf and reload"
+                found.append(MissingProtection(what=f"setting {name}", why=why, fix=fix))
+    return found
+
+
+_USE_ROLES: Final = "run `forsa migrate` with a login that may create roles, then serve as forsa_web"
+_WRITABLE: Final = """
+select tablename from pg_tables where schemaname = 'public' and tablename in ('forsa_events', 'claims', 'commands')
+  and has_table_privilege(format('%I.%I', schemaname, tablename), 'insert, update, delete, truncate') order by 1
+"""
+_SETTINGS: Final = (
+    ("log_min_error_statement", ("panic",), "a failing statement is written to the server's log with personal data"),
+    ("log_error_verbosity", ("terse",), "details of errors, with values of rows, are written to the server's log"),
+    ("synchronous_commit", ("on", "remote_apply"), "acknowledged events are lost in a crash"),
+    ("fsync", ("on",), "the log may be corrupt after a crash"),
+    ("full_page_writes", ("on",), "the log may be corrupt after a crash"),
+)
+
+
 def _run(dsn: str, text: LiteralString) -> None:
     """The statements are executed in one transaction; {database} stands for the connected database."""
     with psycopg.connect(dsn, application_name="forsa migrate") as connection:

@@ -11,15 +11,26 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import Any, ClassVar, Final, TypeAlias, cast
 from uuid import UUID
 
 import msgspec
 import psycopg
-from eventsourcing.persistence import IntegrityError, OperationalError, ProgrammingError, StoredEvent
+from eventsourcing.persistence import (
+    DataError,
+    IntegrityError,
+    InterfaceError,
+    InternalError,
+    NotSupportedError,
+    OperationalError,
+    PersistenceError,
+    ProgrammingError,
+    StoredEvent,
+)
 from eventsourcing.postgres import ConnectionPool, PostgresApplicationRecorder, PostgresDatastore
 from eventsourcing.utils import strtobool
-from psycopg import Connection, conninfo
+from psycopg import Connection, Cursor, conninfo
 from psycopg.rows import DictRow, dict_row, tuple_row
 
 from domain.casebook import Appended, Claim, CommandKey
@@ -27,7 +38,9 @@ from domain.casebook import Appended, Claim, CommandKey
 TABLE: Final = "forsa_events"  # also the channel that the stock subscription listens on
 PAGE_SIZE: Final = 5_000  # most rows of one page
 POOL_WAIT_SECONDS: Final = 2.0
-SESSION: Final = "-c statement_timeout=10000 -c lock_timeout=5000 -c timezone=UTC"  # milliseconds
+SESSION: Final = (  # milliseconds
+    "-c statement_timeout=10000 -c lock_timeout=5000 -c idle_in_transaction_session_timeout=5000 -c timezone=UTC"
+)
 
 Guard: TypeAlias = tuple[UUID, int]
 Holding: TypeAlias = tuple[Claim, UUID]
@@ -87,8 +100,23 @@ REFUSALS: Final[dict[str, type[AppendRefused]]] = {
 }
 
 
+FAULTS: Final[tuple[tuple[type[psycopg.Error], type[PersistenceError]], ...]] = (
+    (psycopg.IntegrityError, IntegrityError),
+    (psycopg.OperationalError, OperationalError),
+    (psycopg.InterfaceError, InterfaceError),
+    (psycopg.DataError, DataError),
+    (psycopg.ProgrammingError, ProgrammingError),
+    (psycopg.InternalError, InternalError),
+    (psycopg.NotSupportedError, NotSupportedError),
+)
+
+
 class UnknownOutcome(OperationalError):
     """The connection died during the append: it may be stored or not. Only the command id can tell."""
+
+
+class ConnectionDied(OperationalError):
+    """The connection died while a statement was under way."""
 
 
 class LosesEvents(ProgrammingError):
@@ -99,6 +127,18 @@ class MomentInFuture(ValueError):
     """The moment asked for lies after the database's clock: what will be known then is not known."""
 
 
+class PlainConnection(Connection[DictRow]):
+    """The library's connection, with one cursor of tuples and binary values that is used again and again."""
+
+    @cached_property
+    def plain(self) -> Cursor[tuple[Any, ...]]:
+        """A new cursor for each statement would cost a tenth of an append."""
+        return self.cursor(binary=True, row_factory=tuple_row)
+
+
+Pool: TypeAlias = ConnectionPool[PlainConnection]
+
+
 class ForsaDatastore(PostgresDatastore):
     """The library's datastore over one DSN, with a pool of this process only, opened at first use.
 
@@ -107,7 +147,7 @@ class ForsaDatastore(PostgresDatastore):
 
     def __init__(self, dsn: str, *, pool_size: int = 4) -> None:
         """pool_size: most connections of one process. Raises LosesEvents for POSTGRES_ENABLE_DB_FUNCTIONS."""
-        self._pools: dict[int, ConnectionPool[Connection[DictRow]]] = {}
+        self._pools: dict[int, Pool] = {}
         if strtobool(os.environ.get("POSTGRES_ENABLE_DB_FUNCTIONS") or "no"):
             raise LosesEvents("POSTGRES_ENABLE_DB_FUNCTIONS inserts without a lock, so readers miss events: unset it")
         self.dsn, self.pool_size = dsn, pool_size
@@ -117,8 +157,8 @@ class ForsaDatastore(PostgresDatastore):
             parts.get("dbname", ""), parts.get("host", ""), parts.get("port", ""), parts.get("user", ""), ""
         )
 
-    @property
-    def pool(self) -> ConnectionPool[Connection[DictRow]]:
+    @property  # type: ignore[override]  # the library's is a variable, of connections without `plain`
+    def pool(self) -> Pool:
         """The open pool of this process. Raises LosesEvents when the server's settings would lose events."""
         return self._pools.get(os.getpid()) or self._open()
 
@@ -126,7 +166,7 @@ class ForsaDatastore(PostgresDatastore):
     def pool(self, _: object) -> None:
         """What the library's constructor makes is not used: it belongs to the process that built it."""
 
-    def _open(self) -> ConnectionPool[Connection[DictRow]]:
+    def _open(self) -> Pool:
         with self._opening:
             known = self._pools.get(os.getpid())
             if known is not None:
@@ -135,7 +175,7 @@ class ForsaDatastore(PostgresDatastore):
             _refuse_lossy_server(dsn)
             pool = ConnectionPool(
                 dsn,
-                connection_class=Connection[DictRow],
+                connection_class=PlainConnection,
                 kwargs={"row_factory": dict_row, "autocommit": True},
                 min_size=1,
                 max_size=self.pool_size,
@@ -219,28 +259,19 @@ class ForsaRecorder(PostgresApplicationRecorder):
         return positions
 
     def _append(self, parameters: tuple[Any, ...]) -> tuple[int, int, datetime]:
-        pool = self.datastore.pool
-        connection = _taken(pool)
         try:
-            cursor = connection.cursor(binary=True, row_factory=tuple_row)
-            return cast("tuple[int, int, datetime]", cursor.execute(self.APPEND, parameters, prepare=True).fetchone())
-        except psycopg.IntegrityError as error:
-            raise _refusal(error) from error
-        except psycopg.OperationalError as error:
-            if connection.closed or error.sqlstate is None or error.sqlstate.startswith(("08", "57P")):
-                raise UnknownOutcome(str(error)) from error
-            raise OperationalError(str(error)) from error
-        finally:
-            pool.putconn(connection)
+            return cast("tuple[int, int, datetime]", self._rows(self.APPEND, parameters)[0])
+        except ConnectionDied as error:
+            raise UnknownOutcome(str(error)) from error
 
     def _rows(self, query: bytes, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """One round trip on a pooled connection, prepared and binary."""
         pool = self.datastore.pool
         connection = _taken(pool)
         try:
-            cursor = connection.cursor(binary=True, row_factory=tuple_row)
-            return cursor.execute(query, parameters, prepare=True).fetchall()
-        except psycopg.OperationalError as error:
-            raise OperationalError(str(error)) from error
+            return connection.plain.execute(query, parameters, prepare=True).fetchall()
+        except psycopg.Error as error:
+            raise _fault(error, died=connection.closed) from error
         finally:
             pool.putconn(connection)
 
@@ -299,7 +330,7 @@ class ForsaRecorder(PostgresApplicationRecorder):
         return cast("UUID", rows[0][0]) if rows else None
 
 
-def _taken(pool: ConnectionPool[Connection[DictRow]]) -> Connection[DictRow]:
+def _taken(pool: Pool) -> PlainConnection:
     """A connection of the pool, within 2 s. Nothing was sent when this raises."""
     try:
         return pool.getconn()
@@ -337,9 +368,11 @@ def _parameters(
 _json: Callable[[object], bytes] = msgspec.json.Encoder().encode
 
 
-def _refusal(error: psycopg.IntegrityError) -> IntegrityError:
-    kind = REFUSALS.get(error.sqlstate or "")
-    if kind is None:
-        return IntegrityError(str(error))
-    diagnostic = error.diag
-    return kind(diagnostic.message_primary or "", msgspec.json.decode(diagnostic.message_detail or "null"))
+def _fault(error: psycopg.Error, *, died: bool) -> PersistenceError:
+    """The library's error for the driver's. A connection that died is never an IntegrityError."""
+    if died:
+        return ConnectionDied(str(error))
+    refusal = REFUSALS.get(error.sqlstate or "")
+    if refusal is not None:
+        return refusal(error.diag.message_primary or "", msgspec.json.decode(error.diag.message_detail or "null"))
+    return next((ours for theirs, ours in FAULTS if isinstance(error, theirs)), PersistenceError)(str(error))

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from psycopg import conninfo, sql
 
-from runtime.migrate import KEYS, LOG, MigrationError, migrate, migrations_in, prepare
+from runtime.migrate import KEYS, LOG, MigrationError, migrate, migrations_in, missing_protections, prepare
 from tests.conftest import PASSWORDS
 
 DENIED = psycopg.errors.InsufficientPrivilege
@@ -191,3 +191,24 @@ def test_the_keys_role_makes_and_destroys_keys_and_deletes_none(keys_role_dsn: s
         connection.execute("update keys set wrapped = null, destroyed_at = now()")
         with pytest.raises(DENIED):
             connection.execute("delete from keys")
+
+
+def test_a_login_that_may_alter_the_log_is_named(log_dsn: str, web_dsn: str) -> None:
+    def tables_of(dsn: str) -> list[str]:
+        return [each.what for each in missing_protections(dsn) if each.what.startswith("table")]
+
+    assert tables_of(log_dsn) == ["table claims", "table commands", "table forsa_events"]
+    assert tables_of(web_dsn) == []
+
+
+def test_a_server_that_logs_or_loses_too_much_is_named(log_dsn: str) -> None:
+    careless = "-c log_min_error_statement=error -c log_error_verbosity=default -c synchronous_commit=off"
+    missing = missing_protections(conninfo.make_conninfo(log_dsn, options=careless))
+    what = {each.what: each.fix for each in missing}
+    assert what["setting log_min_error_statement"].startswith("set log_min_error_statement = panic")
+    assert {"setting log_error_verbosity", "setting synchronous_commit"} <= set(what)
+    careful = "-c log_min_error_statement=panic -c log_error_verbosity=terse -c synchronous_commit=on"
+    left = {each.what for each in missing_protections(conninfo.make_conninfo(log_dsn, options=careful))}
+    assert left.isdisjoint(
+        {"setting log_min_error_statement", "setting log_error_verbosity", "setting synchronous_commit"}
+    )

@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
-from eventsourcing.persistence import OperationalError, StoredEvent
+from eventsourcing.persistence import DataError, IntegrityError, OperationalError, StoredEvent
 from psycopg import conninfo, sql
 
 from domain.casebook import Append, Claim, CommandKey, NewEvent
@@ -445,6 +445,21 @@ def test_refusals_come_in_the_domains_words(event_log: EventLog) -> None:
     assert (taken.value.kind, taken.value.holder) == ("file-number", event_log.find_claim(claim))
     with pytest.raises(CommandKnown):
         event_log.append(noted((STREAM, 2), command=COMMAND))
+
+
+def test_loading_no_stream_or_one_twice_is_no_fault(event_log: EventLog) -> None:
+    event_log.append(noted((STREAM, 1)))
+    assert event_log.load([]) == {}
+    assert event_log.load([STREAM, STREAM])[STREAM].version == 1
+
+
+def test_a_fault_of_the_database_is_the_librarys_error(recorder: ForsaRecorder) -> None:
+    with pytest.raises(DataError):
+        recorder.insert_events([StoredEvent(STREAM, 1, "a\0b", b"{}")])
+    with pytest.raises(IntegrityError) as caught:
+        recorder.insert_events([StoredEvent(STREAM, 1, None, b"{}")])  # type: ignore[arg-type]  # that is the fault
+    assert not isinstance(caught.value, AppendRefused)
+    assert recorder.max_position() == 0
 
 
 def test_a_digest_tells_kinds_and_values_apart(event_log: EventLog) -> None:

@@ -57,7 +57,7 @@ begin
 
   if more is not null then
     select json_agg(g->0) into wrong from json_array_elements(more->'guards') g
-      where (g->>1)::bigint <> coalesce(
+      where (g->>1)::bigint is distinct from coalesce(
         (select e.originator_version from forsa_events e where e.originator_id = (g->>0)::uuid
           order by e.originator_version desc limit 1), 0);
     if wrong is not null then
