@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import date
 from uuid import UUID
 
@@ -9,7 +10,7 @@ import msgspec
 
 from domain.centre import Centre, not_positive, trade_not_approved
 from domain.codes import refuse_unknown
-from domain.errors import RuleBroken, refuse_if
+from domain.errors import RuleBroken, in_future, refuse_if
 from domain.event import NIL, Event
 from domain.kind import Act, Changes, Command, CommandSpec, Evolve, Kind, State, evolve_by
 from domain.values import is_monday, month_of
@@ -287,25 +288,31 @@ def set_timetable(command: SetTimetable, act: Act) -> Changes:
     return [(command.group, act.event(TimetableSet, command))]
 
 
-def _bad_session(
-    command: RecordSessions, group: Group, act: Act, at: int, held: HeldSession
-) -> list[RuleBroken | None]:
+def _bad_session(command: RecordSessions, act: Act, at: int, held: HeldSession) -> list[RuleBroken | None]:
     day = f"/sessions/{at}/date"
     outside = monday(held.date) != command.week
     return [
         OutsideWeek(pointer=day, day=str(held.date), week=str(command.week)) if outside else None,
         None if 0 < held.minutes <= 720 else BadTime(pointer=f"/sessions/{at}/minutes", value=held.minutes),
         refuse_unknown("component", held.component, f"/sessions/{at}/component", act.on),
-        month_locked(group, held.date, day),
+        in_future(held.date, day, act.today),
     ]
 
 
+def _locked_days(command: RecordSessions, group: Group) -> list[MonthLocked | None]:
+    """Rule 15, for days whose sessions differ: a week may reach into a month that is still open."""
+    old, new = Counter(group.weeks.get(command.week, ())), Counter(command.sessions)
+    changed = sorted({held.date for held in [*(old - new), *(new - old)]})
+    places = {held.date: f"/sessions/{at}/date" for at, held in enumerate(command.sessions)}
+    return [month_locked(group, day, places.get(day, "/week")) for day in changed]
+
+
 def record_sessions(command: RecordSessions, act: Act, *, group: Group) -> Changes:
-    """The week's held sessions are these. Refuses NotAMonday, OutsideWeek, BadTime, MonthLocked (rule 15)."""
+    """The week's held sessions are these. Refuses NotAMonday, OutsideWeek, BadTime, OccurredInFuture, MonthLocked."""
     refuse_if(
         not_a_monday(command.week),
-        *(bad for at, held in enumerate(command.sessions) for bad in _bad_session(command, group, act, at, held)),
-        *(month_locked(group, held.date, "/week") for held in group.weeks.get(command.week, ())),
+        *(bad for at, held in enumerate(command.sessions) for bad in _bad_session(command, act, at, held)),
+        *_locked_days(command, group),
     )
     if group.weeks.get(command.week) == tuple(command.sessions):
         return []
@@ -315,7 +322,7 @@ def record_sessions(command: RecordSessions, act: Act, *, group: Group) -> Chang
 def lock_attendance(command: LockAttendance, act: Act, *, group: Group) -> Changes:
     """The month's attendance is locked (rule 15). A second lock changes nothing. Refuses NotAFirstDay, MonthNotOver."""
     first = month_of(command.month)
-    over_on = month_of(date.fromordinal(first.toordinal() + 31))
+    over_on = month_of(date.fromordinal(min(first.toordinal() + 31, date.max.toordinal())))
     refuse_if(
         None if command.month == first else NotAFirstDay(pointer="/month", month=str(command.month), first=str(first)),
         MonthNotOver(pointer="/month", month=str(first), over_on=str(over_on)) if act.on < over_on else None,

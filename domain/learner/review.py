@@ -38,11 +38,13 @@ class Review(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def on_flags(stage: Review, event: Any, version: int) -> Review:
-    """The event's flags are open: `flags` holds codes, or days with a code each."""
-    if not event.flags:
+    """The event's flags, codes or days with a code each, are open; those of the fact it replaces no longer are."""
+    replaced = getattr(event, "replaces", None)
+    if not event.flags and replaced is None:
         return stage
     codes = {flag if isinstance(flag, str) else flag.code for flag in event.flags}
-    return msgspec.structs.replace(stage, open=stage.open | {(version, code) for code in codes})
+    kept = frozenset(key for key in stage.open if key[0] != replaced)
+    return msgspec.structs.replace(stage, open=kept | {(version, code) for code in codes})
 
 
 def on_flag_settled(stage: Review, event: FlagSettled, _version: int) -> Review:

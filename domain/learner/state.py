@@ -33,7 +33,7 @@ def _withdrawn(stage_module: Any) -> Evolve:
 
 
 def _on_flag_settled(stage: Training, event: review.FlagSettled, _version: int) -> Training:
-    return training.with_flag_settled(stage, event.version, event.finding)
+    return training.with_flag_settled(stage, event.version, event.code, event.finding)
 
 
 # event → the stages it changes, each with its evolve function
@@ -121,7 +121,7 @@ LIFE_CYCLE: Final[dict[str, frozenset[str]]] = {
     "assessed": _BEFORE,
     "oriented": _BEFORE,
     "enrolled": _DURING | {"list-candidate"},
-    "candidate": _DURING,
+    "candidate": _DURING | {"list-candidate"},
     "graduated": _DURING,
     "left": _AFTER | {"list-candidate"},
     "placed": _AFTER | {"verify-outcome"},

@@ -61,7 +61,12 @@ class Week(msgspec.Struct, frozen=True):
     version: int
     entered_on: date
     days: tuple[DayMark, ...]
-    flagged: frozenset[date]
+    flagged: dict[date, str] = {}  # day → code of what keeps it from counting
+    entered_before: dict[date, date] = {}  # day → first entered on, for days of an earlier version of the week
+
+    def first_entered_on(self, day: date) -> date:
+        """The day this day's cell was first typed."""
+        return self.entered_before.get(day, self.entered_on)
 
     def minutes_present(self) -> int:
         """Minutes present on days that are not flagged."""
@@ -82,16 +87,14 @@ class Training(msgspec.Struct, frozen=True, kw_only=True):
         return sum(week.minutes_present() for key, week in self.weeks.items() if key[0] == enrolment)
 
 
-NO_DAYS: frozenset[date] = frozenset()
-
-
 def on_attendance_recorded(stage: Training, event: AttendanceRecorded, version: int) -> Training:
     """The stage after: attendance recorded."""
-    flagged = frozenset(flag.date for flag in event.flags) if event.flags else NO_DAYS
+    key = (event.enrolment, event.group, event.week, event.component)
+    held = stage.weeks.get(key)
+    flagged = {flag.date: flag.code for flag in event.flags}
+    before = {day.date: held.first_entered_on(day.date) for day in held.days} if held else {}
     weeks = stage.weeks.copy()
-    weeks[event.enrolment, event.group, event.week, event.component] = Week(
-        version, event.entered_on, tuple(event.days), flagged
-    )
+    weeks[key] = Week(version, event.entered_on, tuple(event.days), flagged, before)
     return Training(weeks=weeks, competences=stage.competences)
 
 
@@ -100,15 +103,20 @@ def on_competence_assessed(stage: Training, event: CompetenceAssessed, version: 
     return msgspec.structs.replace(stage, competences={**stage.competences, (event.enrolment, event.module): version})
 
 
-def with_flag_settled(stage: Training, version: int, finding: str) -> Training:
-    """Flagged days that were explained count; confirmed ones never do."""
+def with_flag_settled(stage: Training, version: int, code: str, finding: str) -> Training:
+    """Days flagged with that code count when it was explained; days another flag stands on do not."""
     if finding != "explained":
         return stage
-    weeks = {
-        key: msgspec.structs.replace(week, flagged=NO_DAYS) if week.version == version else week
-        for key, week in stage.weeks.items()
-    }
-    return msgspec.structs.replace(stage, weeks=weeks)
+    return Training(
+        weeks={
+            key: _without_flag(week, code) if week.version == version else week for key, week in stage.weeks.items()
+        },
+        competences=stage.competences,
+    )
+
+
+def _without_flag(week: Week, code: str) -> Week:
+    return msgspec.structs.replace(week, flagged={day: each for day, each in week.flagged.items() if each != code})
 
 
 def withdrawn(stage: Training, version: int) -> Training:
@@ -117,6 +125,11 @@ def withdrawn(stage: Training, version: int) -> Training:
         weeks={key: week for key, week in stage.weeks.items() if week.version != version},
         competences={key: at for key, at in stage.competences.items() if at != version},
     )
+
+
+def week_of(stage: Training, version: int) -> tuple[WeekKey, Week] | None:
+    """The week in force that was recorded with this version."""
+    return next(((key, week) for key, week in stage.weeks.items() if week.version == version), None)
 
 
 def withdrawable(stage: Training) -> set[int]:

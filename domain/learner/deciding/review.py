@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
 from domain.codes import refuse_unknown
 from domain.errors import refuse_if
-from domain.kind import Act, Changes, CommandSpec
+from domain.group import Group, MonthLocked, month_locked
+from domain.kind import Act, Changes, CommandSpec, Reads
 from domain.learner.review import FactWithdrawn, FlagSettled, NoSuchFlag, NotWithdrawable, SettleFlag, WithdrawFact
 from domain.learner.state import Learner, withdrawable
+from domain.learner.training import week_of
 
 
 def settle_flag(command: SettleFlag, act: Act, *, learner: Learner) -> Changes:
@@ -22,10 +28,11 @@ def settle_flag(command: SettleFlag, act: Act, *, learner: Learner) -> Changes:
     return [(command.learner, act.event(FlagSettled, command))]
 
 
-def withdraw_fact(command: WithdrawFact, act: Act, *, learner: Learner) -> Changes:
+def withdraw_fact(command: WithdrawFact, act: Act, *, learner: Learner, groups: Mapping[UUID, Group]) -> Changes:
     """The fact no longer holds; what it had replaced is in force again where the fact is an identity.
 
-    Enrolments are voided and diplomas annulled, never withdrawn. Refuses NotWithdrawable, ReasonNeeded.
+    Enrolments are voided and diplomas annulled, never withdrawn. Refuses NotWithdrawable, ReasonNeeded, and MonthLocked
+    for attendance of a locked month (rule 15).
     """
     if command.version in learner.review.withdrawn:
         return []
@@ -33,9 +40,24 @@ def withdraw_fact(command: WithdrawFact, act: Act, *, learner: Learner) -> Chang
     refuse_if(
         None
         if command.version in facts
-        else NotWithdrawable(pointer="/version", version=command.version, withdrawable=sorted(facts))
+        else NotWithdrawable(pointer="/version", version=command.version, withdrawable=sorted(facts)),
+        *_locked(learner, command.version, groups),
     )
     return [(command.learner, act.event(FactWithdrawn, command))]
+
+
+def _locked(learner: Learner, version: int, groups: Mapping[UUID, Group]) -> list[MonthLocked]:
+    found = week_of(learner.training, version)
+    if found is None:
+        return []
+    (_, group, _, _), week = found
+    locked = {each.month: each for day in week.days if (each := month_locked(groups[group], day.date, "/version"))}
+    return list(locked.values())
+
+
+def _group_of(command: WithdrawFact, seen: Mapping[str, Any]) -> Reads:
+    found = week_of(seen["learner"].training, command.version)
+    return {"groups": ("group", [found[0][1]] if found else [])}
 
 
 COMMANDS = (
@@ -54,6 +76,7 @@ COMMANDS = (
         stream="learner",
         noun="withdrawals",
         roles=("caseworker", "coordinator"),
+        reads=_group_of,
         asks_reason=True,
     ),
 )

@@ -11,7 +11,7 @@ from uuid import UUID
 from domain.codes import refuse_unknown
 from domain.errors import ReasonNeeded, RuleBroken, refuse_if
 from domain.event import Event
-from domain.group import Group, OutsideWeek, monday, month_locked, not_a_monday
+from domain.group import BadTime, Group, OutsideWeek, monday, month_locked, not_a_monday
 from domain.kind import Act, Changes, CommandSpec
 from domain.learner.deciding.admission import enrolment_of
 from domain.learner.state import Learner
@@ -59,6 +59,8 @@ def _bad_cells(command: RecordAttendance, row: AttendanceRow, at: int, act: Act)
         outside = monday(cell.date) != command.week
         yield OutsideWeek(pointer=f"{pointer}/date", day=str(cell.date), week=str(command.week)) if outside else None
         yield refuse_unknown("attendance_status", cell.status, f"{pointer}/status", act.on)
+        if cell.minutes is not None and not 0 <= cell.minutes <= 720:
+            yield BadTime(pointer=f"{pointer}/minutes", value=cell.minutes)
 
 
 def _merged(held: Week | None, marks: list[DayMark]) -> list[DayMark]:
@@ -94,29 +96,43 @@ def _bad_sheet(command: RecordAttendance, act: Act) -> list[RuleBroken | None]:
     ]
 
 
+def _enrolment_of(row: AttendanceRow, group: UUID, learner: Learner) -> UUID | None:
+    """The enrolment the row is of: the last that joined the group by its last day, else the first that ever did."""
+    last = max(cell.date for cell in row.days)
+    joined = {key: each.groups[group] for key, each in learner.admission.enrolments.items() if group in each.groups}
+    by_then = [key for key, day in joined.items() if day <= last]
+    return by_then[-1] if by_then else next(iter(joined), None)
+
+
+def _marks(command: RecordAttendance, row: AttendanceRow, group: Group, held: Week | None) -> list[DayMark]:
+    """The row's cells with their minutes. A cell typed again as it stands keeps the minutes it was recorded with."""
+    stored = {(day.date, day.status): day for day in held.days} if held and not command.correct else {}
+    typed_again = [stored.get((cell.date, cell.status)) if cell.minutes is None else None for cell in row.days]
+    return [
+        known or DayMark(cell.date, cell.status, _minutes(cell, group.minutes_held(cell.date, command.component)))
+        for cell, known in zip(row.days, typed_again, strict=True)
+    ]
+
+
 def _row_change(
     command: RecordAttendance, act: Act, group: Group, learner: Learner, at: int
 ) -> tuple[Event | None, list[RuleBroken | None]]:
     """The event of one row, None where nothing changed; or what forbids it."""
     row = command.rows[at]
-    enrolment = next((key for key, seated in group.seats.items() if seated == row.learner), None) or next(
-        (key for key, each in learner.admission.enrolments.items() if command.group in each.groups), None
-    )
+    enrolment = _enrolment_of(row, command.group, learner)
     if enrolment is None:
         return None, [NotInGroup(pointer=f"/rows/{at}/learner", learner=row.learner)]
     held = learner.training.weeks.get((enrolment, command.group, command.week, command.component))
-    lengths = [group.minutes_held(cell.date, command.component) for cell in row.days]
-    marks = [
-        DayMark(cell.date, cell.status, _minutes(cell, length)) for cell, length in zip(row.days, lengths, strict=True)
-    ]
+    marks = _marks(command, row, group, held)
     differing = _differing(row, held, marks, at)
     days = _merged(held, marks)
     if held is not None and days == list(held.days):
         return None, []
     changed = [mark for mark in marks if held is None or mark not in held.days]
+    corrected = [mark for mark in changed if held is not None and any(mark.date == day.date for day in held.days)]
     broken: list[RuleBroken | None] = [month_locked(group, mark.date, f"/rows/{at}") for mark in changed]
     broken += differing if not command.correct else []
-    late = bool(differing) and held is not None and held.entered_on < act.today
+    late = held is not None and any(held.first_entered_on(each.date) < act.today for each in corrected)
     broken.append(ReasonNeeded(pointer="/why", days=1) if late and command.why is None else None)
     flags = [flag for mark in days if (flag := _flag(mark.date, group.minutes_held(mark.date, command.component), act))]
     return act.event(
