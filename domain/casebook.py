@@ -184,6 +184,8 @@ class Casebook:
                 self._refuse_known(key)
                 raise
             except ClaimTaken as taken:
+                if key is not None:
+                    self._refuse_known(key)
                 if taken.kind not in REDRAWN or attempt == self.ATTEMPTS - 1:
                     raise Refused(claim_refusal(taken.kind)) from taken
             except (Conflict, StaleVersion):
@@ -298,6 +300,8 @@ class Reading:
                 pointer = f"/{name}" if isinstance(at, UUID) else f"/{name}/{index}"
                 if stream not in self.loaded:
                     self.loaded[stream] = self._check(name, KINDS[kind], streams[stream], pointer)
+                elif self.loaded[stream].kind is not KINDS[kind]:
+                    raise Refused(UnknownStream(pointer=pointer, kind=kind, id=stream))
             states = {stream: self.loaded[stream].state for stream in ids[name]}
             self.arguments[name] = states[at] if isinstance(at, UUID) else states
 

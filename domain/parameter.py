@@ -7,7 +7,7 @@ from uuid import UUID, uuid5
 
 import msgspec
 
-from domain.errors import RuleBroken, UnknownCode, refuse_if
+from domain.errors import RuleBroken, UnknownCode, UnknownStream, refuse_if
 from domain.event import Event
 from domain.kind import Act, Changes, Command, CommandSpec, Kind, State, evolve_by
 from domain.parameters import DEFINITIONS, BadParameter, Parameters, Setting, read_value
@@ -64,7 +64,9 @@ class NotAParameterValue(RuleBroken, frozen=True, kw_only=True):
 
 
 def set_parameter(command: SetParameter, act: Act, *, parameter: Parameter) -> Changes:
-    """The parameter holds from that day on. Refuses UnknownCode, NotAParameterValue."""
+    """The parameter holds from that day on. Refuses UnknownStream, UnknownCode, NotAParameterValue."""
+    if command.parameter != NATIONAL:
+        refuse_if(UnknownStream(kind="parameter", id=command.parameter))
     if command.name not in DEFINITIONS:
         refuse_if(UnknownCode(pointer="/name", list="parameter", value=command.name))
     try:

@@ -15,16 +15,18 @@ class Definition(msgspec.Struct, frozen=True):
     type: str  # number | yes_no | dates | codes
     default: str
     unit: str = ""
+    least: int = 0  # of a number
+    greatest: int = 366
 
 
 DEFINITIONS: Final[Mapping[str, Definition]] = {
     "age_min": Definition("number", "13", "years"),
     "age_max": Definition("number", "20", "years"),
-    "age_reference_month": Definition("number", "12", "month"),
-    "age_reference_day": Definition("number", "31", "day"),
+    "age_reference_month": Definition("number", "12", "month", 1, 12),
+    "age_reference_day": Definition("number", "31", "day", 1, 31),
     "back_dating_days": Definition("number", "30", "days"),
-    "attendance_lock_day": Definition("number", "5", "day of next month"),
-    "completion_share": Definition("number", "70", "percent"),
+    "attendance_lock_day": Definition("number", "5", "day of next month", 1, 28),
+    "completion_share": Definition("number", "70", "percent", 0, 100),
     "witness_attestation_accepted": Definition("yes_no", "no"),
     "cnie_authorisation": Definition("codes", ""),
     "closed_days": Definition("dates", ""),
@@ -46,12 +48,19 @@ def read_value(name: str, text: str) -> int | bool | tuple[str, ...] | frozenset
     words = tuple(word for word in text.replace(",", " ").split() if word)
     try:
         if kind == "number":
-            return int(text)
+            return _number(DEFINITIONS[name], text)
         if kind == "yes_no":
             return {"yes": True, "no": False}[text]
         return frozenset(date.fromisoformat(word) for word in words) if kind == "dates" else words
     except (ValueError, KeyError) as error:
         raise BadParameter(kind) from error
+
+
+def _number(definition: Definition, text: str) -> int:
+    number = int(text)
+    if not definition.least <= number <= definition.greatest:
+        raise ValueError(f"{definition.least} to {definition.greatest}")
+    return number
 
 
 class Setting(msgspec.Struct, frozen=True):

@@ -172,7 +172,7 @@ def _birth_range(birth: date, certainty: str) -> tuple[date, date]:
     if certainty == YEAR_ONLY:
         return date(year, 1, 1), date(year, 12, 31)
     if certainty == ESTIMATED:
-        return date(year - 1, 1, 1), date(year + 1, 12, 31)
+        return date(max(year - 1, 1), 1, 1), date(year + 1, 12, 31)
     raise BadText("unknown-certainty")
 
 

@@ -40,9 +40,11 @@ from domain.learner.deciding.identification import (
     admits,
     age_band,
     age_flags,
+    age_read,
     ages_of,
     opens_identity,
     reference_date,
+    unknown_season,
 )
 from domain.learner.identification import Identity
 from domain.learner.state import Learner
@@ -56,6 +58,7 @@ def orient_learner(command: OrientLearner, act: Act) -> Changes:
         refuse_unknown("programme_level", command.level, "/level", act.on),
         *(refuse_unknown("trade", code, f"/trades/{at}", act.on) for at, code in enumerate(command.trades)),
         refuse_unknown("orientation_rationale", command.rationale, "/rationale", act.on),
+        unknown_season(command.season),
     )
     return [(command.learner, act.event(LearnerOriented, command, season=command.season or season_of(act.on)))]
 
@@ -85,6 +88,13 @@ def already_enrolled(admission: Admission) -> AlreadyEnrolled | None:
         return None
     held = admission.enrolments[admission.active]
     return AlreadyEnrolled(season=held.season, since=str(held.starts_on))
+
+
+def _id_in_use(admission: Admission, enrolment: UUID) -> EnrolmentOver | None:
+    """A further season is another enrolment: an ended one never opens again under its id."""
+    held = admission.enrolments.get(enrolment)
+    over = held is not None and held.ended_on is not None
+    return EnrolmentOver(pointer="/enrolment", ended_on=str(held.ended_on)) if held and over else None
 
 
 def _steps_missing(learner: Learner, command: EnrolLearner, season: int) -> list[RuleBroken | None]:
@@ -119,6 +129,7 @@ def enrol_learner(
     identities: Mapping[UUID, Identity | Erased],
 ) -> Changes:
     """The learner is enrolled; sex and age come from the identity. Source: DOMAIN rules 1, 2, 3, 10, 13."""
+    refuse_if(unknown_season(command.season))
     season = command.season or season_of(act.on)
     starts_on = command.starts_on or act.on
     identity = identities.get(command.learner)
@@ -135,6 +146,7 @@ def enrol_learner(
         if command.school_status in IN_SCHOOL
         else None,
         already_enrolled(learner.admission),
+        _id_in_use(learner.admission, command.enrolment),
         *_steps_missing(learner, command, season),
         *covers(convention, command.centre, season),
         _starts_outside(convention, starts_on),
@@ -144,7 +156,7 @@ def enrol_learner(
     assert isinstance(identity, Identity), "an erased identity was refused, and every learner has one"
     profile = Profile(
         sex=identity.sex,
-        age=ages[0] if ages else None,
+        age=age_read(ages, band),
         province=learner.identification.province,
         residence=command.residence,
         last_level=command.last_level,
@@ -179,15 +191,21 @@ def _wrong_group(held: Enrolment, group: Group) -> list[RuleBroken | None]:
     ]
 
 
+def _seat_of_another(command: JoinGroup, group: Group) -> NoSuchEnrolment | None:
+    """Ids of enrolments come from outside: one that sits here for another learner would take that learner's seat."""
+    taken = command.enrolment in group.seats
+    return NoSuchEnrolment(pointer="/enrolment", enrolment=command.enrolment) if taken else None
+
+
 def join_group(command: JoinGroup, act: Act, *, learner: Learner, group: Group) -> Changes:
     """The learner holds a seat; the group's stream decides (rule 11). Joining again changes nothing."""
     held, broken = enrolment_of(learner, command.enrolment)
     if held is None:
         refuse_if(broken)
         raise AssertionError("no enrolment is always a refusal")
-    if command.enrolment in group.seats:
+    if group.seats.get(command.enrolment) == command.learner:
         return []
-    refuse_if(*_wrong_group(held, group), group_is_full(group))
+    refuse_if(*_wrong_group(held, group), group_is_full(group), _seat_of_another(command, group))
     return [
         (command.learner, act.event(GroupJoined, command)),
         (command.group, act.event(SeatTaken, command)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
@@ -9,7 +10,7 @@ from uuid import UUID
 
 from domain.codes import refuse_unknown
 from domain.convention import Convention
-from domain.errors import RuleBroken, refuse_if
+from domain.errors import RuleBroken, UnknownCode, refuse_if
 from domain.kind import Act, Changes, CommandSpec, Reads
 from domain.learner.admission import IdentityErased
 from domain.learner.identification import (
@@ -102,6 +103,7 @@ def identify_learner(command: IdentifyLearner, act: Act) -> Changes:
         *unreadable,
         *_bad_identity(command, act),
         refuse_unknown("province", command.province, "/province", act.on),
+        unknown_season(command.season),
         refuse_unknown("referral_source", command.source, "/source", act.on),
     )
     season = command.season or season_of(act.on)
@@ -168,8 +170,13 @@ def verify_identity(command: VerifyIdentity, act: Act, *, learner: Learner) -> C
 
 
 def reference_date(parameters: Parameters, season: int, on: date) -> date:
-    """The day ages are taken at for a season: 31 December of its start unless a parameter says otherwise."""
-    return date(season, parameters.number("age_reference_month", on), parameters.number("age_reference_day", on))
+    """The day ages are taken at for a season: 31 December of its start unless a parameter says otherwise.
+
+    Month and day are two parameters: a day the month does not have is its last one.
+    """
+    month = parameters.number("age_reference_month", on)
+    day = min(parameters.number("age_reference_day", on), calendar.monthrange(season, month)[1])
+    return date(season, month, day)
 
 
 def age_band(convention: Convention | None, parameters: Parameters, on: date) -> tuple[int, int]:
@@ -193,12 +200,26 @@ def age_flags(ages: tuple[int, int] | None, band: tuple[int, int]) -> list[str]:
     """Rule 1: the reading that admits is taken, and flagged."""
     if ages is None:
         return ["age-unknown"]
-    return ["age-uncertain"] if ages[0] != ages[1] and not band[0] <= ages[0] <= ages[1] <= band[1] else []
+    return ["age-uncertain"] if admits(ages, band) and not band[0] <= ages[0] <= ages[1] <= band[1] else []
 
 
 def admits(ages: tuple[int, int] | None, band: tuple[int, int]) -> bool:
     """Rule 1: whether some reading of the age lies in the band; an unknown age is admitted and flagged."""
     return ages is None or (ages[0] <= band[1] and ages[1] >= band[0])
+
+
+def age_read(ages: tuple[int, int] | None, band: tuple[int, int]) -> int | None:
+    """Rule 1: the age that counts in figures: the least the birth date allows, or the least that admits."""
+    if ages is None:
+        return None
+    return max(ages[0], band[0]) if admits(ages, band) else ages[0]
+
+
+def unknown_season(season: int | None) -> UnknownCode | None:
+    """A season is named by its start year; None stands for the one of the business date."""
+    if season is None or 2000 <= season <= 2100:
+        return None
+    return UnknownCode(pointer="/season", list="season", value=str(season))
 
 
 STATUS_FLAGS = {"unknown": ["school-status-unknown"]}
@@ -213,7 +234,10 @@ def assess_eligibility(
     convention: Convention | None = None,
 ) -> Changes:
     """The season's assessment is recorded, eligible or not: it is a fact; enrolment refuses (rule 1)."""
-    refuse_if(refuse_unknown("school_status", command.school_status, "/school_status", act.on))
+    refuse_if(
+        refuse_unknown("school_status", command.school_status, "/school_status", act.on),
+        unknown_season(command.season),
+    )
     season = command.season or season_of(act.on)
     day = reference_date(act.parameters, season, act.on)
     band = age_band(convention, act.parameters, act.on)
@@ -242,6 +266,7 @@ def grant_derogation(command: GrantDerogation, act: Act) -> Changes:
         else RuleNotDerogable(pointer="/rule", rule=command.rule, derogable=list(DEROGABLE)),
         refuse_unknown("derogation_authority", command.authority, "/authority", act.on),
         refuse_unknown("derogation_reason", command.reason, "/reason", act.on),
+        unknown_season(command.season),
     )
     return [(command.learner, act.event(DerogationGranted, command, season=command.season or season_of(act.on)))]
 
