@@ -1,0 +1,189 @@
+"""`forsa run`: all of Forsa on this machine, from one command, ending with it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from runtime.cli.ending import UNAVAILABLE, Ended
+from runtime.cli.processes import stopped_by_signals
+from runtime.supervisor import Child, end_all, supervise
+
+if TYPE_CHECKING:
+    from runtime.settings import Settings
+    from runtime.wiring import Forsa
+
+READY_SECONDS: Final = 60
+DEFAULT_PORT: Final = 8000
+
+
+@click.command("run")
+@click.option("--directory", default="var", show_default=True, type=click.Path(path_type=Path), help="Data and keys.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Of the web server; else FORSA_PORT, else a free one.")
+@click.option("--workers", default=2, show_default=True, type=click.IntRange(1, 64), help="Web processes.")
+@click.option("--demo/--no-demo", default=True, show_default=True, help="Load the invented centre into an empty log.")
+def run_command(directory: Path, port: int | None, workers: int, demo: bool) -> None:
+    """Start a database (unless DATABASE_URL or FORSA_DATABASE_URL names one), the web server and the projector.
+
+    Ctrl-C or SIGTERM ends all of it. Settings are left in DIRECTORY/settings.env, tokens in DIRECTORY/dev-tokens.env.
+    """
+    from runtime.logs import configure_logging
+
+    stop = stopped_by_signals()
+    given = {name: text for name, text in os.environ.items() if text}
+    configure_logging(given.get("FORSA_LOG_FORMAT", "console"))
+    directory.mkdir(parents=True, exist_ok=True)
+    with _server_url(directory, given) as server_url:
+        settings, variables = _prepared(directory, given, server_url, port)
+        environment = {name: text for name, text in os.environ.items() if name != "DATABASE_URL"} | variables
+        children = _children(environment, workers)
+        try:
+            _come_up(directory, settings, children, stop, demo)
+        except BaseException:
+            end_all(children)
+            raise
+        supervise(children, stop)
+
+
+@contextmanager
+def _server_url(directory: Path, given: Mapping[str, str]) -> Iterator[str | None]:
+    """A login on the server to use, an embedded one where none is named; None where the settings name all of it."""
+    if "FORSA_DATABASE_URL" in given:
+        yield None
+    elif "DATABASE_URL" in given:
+        yield given["DATABASE_URL"]
+    else:
+        from runtime.embedded_postgres import EmbeddedPostgres
+
+        with EmbeddedPostgres(directory / "postgres") as server:
+            yield server.url()
+
+
+def _prepared(
+    directory: Path, given: Mapping[str, str], server_url: str | None, port: int | None
+) -> tuple[Settings, dict[str, str]]:
+    """Databases, roles and keys are there; the settings to run with, and as variables (also left in a file)."""
+    from runtime.databases import PROCESS_NEEDS, prepare_databases
+    from runtime.development import SETTINGS_FILE, development_settings, env_lines, owner_everywhere, write_private
+    from runtime.settings import read_settings
+
+    variables = development_settings(directory, given, server_url)
+    variables["FORSA_PORT"] = str(_port(variables, port))
+    prepared = prepare_databases(read_settings(variables, PROCESS_NEEDS))
+    for missing in prepared.missing:
+        click.echo(f"Missing protection: {missing.why}. To fix: {missing.fix}", err=True)
+    if prepared.missing and server_url:
+        variables = owner_everywhere(variables)
+    write_private(directory / SETTINGS_FILE, env_lines(variables))
+    return read_settings(variables, PROCESS_NEEDS), variables
+
+
+def _port(variables: Mapping[str, str], asked: int | None) -> int:
+    """The port asked for, else the first free one from 8000 on. Raises Ended when the one asked for is taken."""
+    host = variables.get("FORSA_HOST", "127.0.0.1")
+    if asked is None and variables.get("FORSA_PORT", "").isdecimal():
+        asked = int(variables["FORSA_PORT"])
+    if asked is not None:
+        if not _is_free(host, asked):
+            raise Ended(UNAVAILABLE, f"Port {asked} is taken: end what listens there, or choose another with --port.")
+        return asked
+    free = next((port for port in range(DEFAULT_PORT, DEFAULT_PORT + 1000) if _is_free(host, port)), None)
+    if free is None:
+        raise Ended(UNAVAILABLE, "No free port from 8000 on: choose one with --port.")
+    return free
+
+
+def _is_free(host: str, port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def _children(environment: Mapping[str, str], workers: int) -> list[Child]:
+    forsa = [sys.executable, "-m", "runtime.cli"]
+    return [
+        Child("web", [*forsa, "serve", "--workers", str(workers)], environment),
+        Child("projector", [*forsa, "project"], environment),
+    ]
+
+
+def _come_up(directory: Path, settings: Settings, children: list[Child], stop: threading.Event, demo: bool) -> None:
+    """The log has something in it, the web server is ready, and the operator was told how to reach it."""
+    from runtime.wiring import compose
+
+    forsa = compose(settings)
+    try:
+        if demo:
+            _load_demo_where_missing(forsa)
+        tokens = _tokens(directory, forsa)
+    finally:
+        forsa.close()
+    address = f"http://{_reachable(settings.host)}:{settings.port}"
+    _wait_until_ready(address, children, stop)
+    if not stop.is_set():
+        from runtime.cli.welcome import show_welcome
+
+        show_welcome(address, tokens, directory)
+
+
+def _load_demo_where_missing(forsa: Forsa) -> None:
+    from runtime.demo import is_demo_missing, load_demo
+
+    if is_demo_missing(forsa):
+        click.echo("Loading a small invented centre …", err=True)
+        load_demo(forsa)
+
+
+def _tokens(directory: Path, forsa: Forsa) -> dict[str, str]:
+    """A token a role, also left in a file for scripts; none where a real issuer is configured."""
+    from runtime.cli.tokens import logins_by_role, tokens_for, variables_of
+    from runtime.development import TOKENS_FILE, env_lines, write_private
+    from runtime.tokens import DevelopmentRefused
+
+    try:
+        tokens = tokens_for(forsa, logins_by_role(forsa), hours=8)
+    except DevelopmentRefused:
+        return {}
+    base = {"BASE": f"http://{_reachable(forsa.settings.host)}:{forsa.settings.port}"}
+    write_private(directory / TOKENS_FILE, env_lines(base | variables_of(tokens)))
+    return tokens
+
+
+def _reachable(host: str) -> str:
+    """The address a client on this machine uses."""
+    return {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}.get(host, host)  # noqa: S104 - compared, not bound
+
+
+def _wait_until_ready(address: str, children: list[Child], stop: threading.Event) -> None:
+    """/readyz answers 200, or we were asked to end. Raises Ended after a minute."""
+    end = time.monotonic() + READY_SECONDS
+    while not stop.is_set() and not _is_ready(address):
+        if time.monotonic() > end:
+            raise Ended(UNAVAILABLE, f"{address}/readyz does not answer: see the messages above, or `forsa doctor`.")
+        for child in children:
+            child.watch()
+        stop.wait(0.05)
+
+
+def _is_ready(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{address}/readyz", timeout=2) as answer:  # noqa: S310 - an address of our own
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+

@@ -1,0 +1,31 @@
+"""What `forsa run` shows once it is ready."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.panel import Panel
+
+from runtime.development import SETTINGS_FILE, TOKENS_FILE
+
+
+def show_welcome(address: str, tokens: dict[str, str], directory: Path) -> None:
+    """The address, a token a role and a first line for curl are on standard output."""
+    console = Console(highlight=False)
+    lines = [
+        f"[bold]{address}[/bold]        documentation: {address}/docs",
+        "",
+        "The people and places in it are invented. In another terminal:",
+        f"  . {directory / TOKENS_FILE}        [dim]# $BASE and a token a role, good for 8 hours[/dim]",
+        f"  curl -H \"Authorization: Bearer ${_first_variable(tokens)}\" $BASE/v1/learners",
+        "",
+        f"[dim]Settings: {directory / SETTINGS_FILE} · `forsa doctor` says what is wrong · Ctrl-C ends everything[/dim]",
+    ]
+    console.print(Panel("\n".join(lines), title="Forsa · فرصة", expand=False))
+    for role, token in tokens.items():
+        console.print(f"[bold]{role:<24}[/bold] {token}", soft_wrap=True)
+
+
+def _first_variable(tokens: dict[str, str]) -> str:
+    return "TOKEN_" + ("caseworker" if "caseworker" in tokens else next(iter(tokens), "caseworker")).upper()

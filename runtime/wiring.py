@@ -1,0 +1,188 @@
+"""The one place where Forsa's parts are put together: web, projector, command line and tests all call `compose`.
+
+Nothing is opened at import, and everything after a fork: a process composes its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hmac
+import os
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID, uuid4
+
+import msgspec
+import psycopg
+from eventsourcing.persistence import OperationalError
+from psycopg import Connection, conninfo
+from psycopg_pool import ConnectionPool
+
+from domain.casebook import Casebook
+from domain.streams import EVENTS
+from domain.values import today_in_casablanca
+from projections.reading import Views
+from runtime.databases import PROCESS_NEEDS
+from runtime.grants import Grants, access_reader
+from runtime.keyring import Keyring
+from runtime.mapper import ForsaMapper
+from runtime.master_key import Secrets, secrets_from
+from runtime.recorder import POOL_WAIT_SECONDS, SESSION, ForsaDatastore
+from runtime.settings import Settings, read_settings
+from runtime.store import EventLog
+from runtime.tokens import Login, TokenRefused, TokenVerifier, token_verifier
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from api.parts import Parts
+
+RELEASE: Final = "0.1.0"
+Pool = ConnectionPool[Connection[Any]]
+
+
+class Forsa(msgspec.Struct, frozen=True, kw_only=True):
+    """Forsa in one process: the door to the streams, the views, the keys, and who may do what."""
+
+    settings: Settings
+    secrets: Secrets
+    casebook: Casebook
+    event_log: EventLog
+    mapper: ForsaMapper
+    keyring: Keyring
+    views: Views
+    grants: Grants
+    pool: Pool
+    now: Callable[[], datetime]
+
+    def today(self) -> date:
+        """The local calendar day, Africa/Casablanca."""
+        return today_in_casablanca(self.now())
+
+    def worker_of(self, issuer: str, subject: str) -> UUID | None:
+        """The worker a login is bound to."""
+        return self.event_log.find_claim(self.event_log.digest("login", f"{issuer} {subject}"))
+
+    def close(self) -> None:
+        """No connection of this process is left open."""
+        self.event_log.close()
+        self.keyring.close()
+        self.pool.close()
+
+
+def utc_now() -> datetime:
+    """The machine's clock, aware."""
+    return datetime.now(UTC)
+
+
+def compose(
+    settings: Settings, *, now: Callable[[], datetime] = utc_now, nonce: Callable[[], UUID] = uuid4
+) -> Forsa:
+    """Forsa of these settings. Connects at first use, so it succeeds while the database is away."""
+    secrets = secrets_from(settings.master_key)
+    mapper, keyring = mapper_of(settings)
+    event_log = EventLog(settings.database_url, mapper, secrets.claim, pool_size=settings.pool_size)
+    pool = reading_pool(settings.database_url, settings.pool_size)
+    return Forsa(
+        settings=settings,
+        secrets=secrets,
+        casebook=Casebook(event_log, keyring, now=now, nonce=nonce),
+        event_log=event_log,
+        mapper=mapper,
+        keyring=keyring,
+        views=Views(pool),
+        grants=Grants(access_reader(event_log.application.recorder.datastore), mapper.decode),
+        pool=pool,
+        now=now,
+    )
+
+
+def mapper_of(settings: Settings) -> tuple[ForsaMapper, Keyring]:
+    """What turns stored states into events, and the keys it seals with: all that a projector needs."""
+    keyring = Keyring(settings.keys_database_url, secrets_from(settings.master_key))
+    return ForsaMapper(EVENTS, keyring), keyring
+
+
+def refuse_lossy_settings(settings: Settings) -> None:
+    """Raises LosesEvents where the environment, server, database or role would lose events; a server that is away
+    is asked again by whoever connects first."""
+    datastore = ForsaDatastore(settings.database_url, pool_size=1)
+    with contextlib.suppress(OperationalError):
+        _ = datastore.pool
+    datastore.close()
+
+
+def reading_pool(dsn: str, size: int) -> Pool:
+    """Connections for the views' queries; a caller waits at most two seconds for one."""
+    given = conninfo.conninfo_to_dict(dsn).get("options")
+    options = f"{given} {SESSION}" if given else SESSION
+    return ConnectionPool(
+        conninfo.make_conninfo(dsn, options=options, application_name="forsa"),
+        kwargs={"autocommit": True},
+        min_size=1,
+        max_size=size,
+        timeout=POOL_WAIT_SECONDS,
+        open=True,
+    )
+
+
+def web_app() -> Flask:
+    """The WSGI application of the environment's settings, for gunicorn: called in each worker, after the fork.
+
+    Raises SettingsError, DevelopmentRefused (no key of an issuer), LosesEvents.
+    """
+    from api.app import create_app
+
+    settings = read_settings(os.environ, PROCESS_NEEDS)
+    return create_app(api_parts(compose(settings), token_verifier(settings)))
+
+
+def api_parts(forsa: Forsa, verifier: TokenVerifier) -> Parts:
+    """What the API is made of, over this process's Forsa."""
+    from api.parts import Parts
+    from runtime.places import Places
+
+    def verify(token: str) -> Login | None:
+        try:
+            return verifier.verify(token)
+        except TokenRefused:
+            return None
+
+    return Parts(
+        casebook=forsa.casebook,
+        views=forsa.views,
+        log=Places(forsa.event_log),
+        verify=verify,
+        worker_of=forsa.worker_of,
+        grants_of=lambda worker: forsa.grants.of(worker, forsa.today()),
+        body_digest=lambda body: hmac.digest(forsa.secrets.body, body, "sha256"),
+        # Cursors live for minutes: a key derived from a derived one is enough, and no label of its own is kept for ever.
+        cursor_key=hmac.digest(forsa.secrets.body, b"forsa.cursor.1", "sha256"),
+        now=forsa.now,
+        new_id=uuid4,
+        not_ready=lambda: not_ready(forsa),
+        outages=OUTAGES,
+        release=RELEASE,
+    )
+
+
+OUTAGES: Final[tuple[type[Exception], ...]] = (OperationalError, psycopg.OperationalError)
+
+
+def not_ready(forsa: Forsa) -> Sequence[str]:
+    """What keeps this process from answering, each a word of its own: log, keys, views. Empty when ready."""
+    checks: dict[str, Callable[[], object]] = {
+        "log": forsa.event_log.max_position,
+        "keys": lambda: psycopg.connect(forsa.settings.keys_database_url, connect_timeout=2).close(),
+        "views": lambda: forsa.views.positions(),
+    }
+    return [name for name, check in checks.items() if _fails(check)]
+
+
+def _fails(check: Callable[[], object]) -> bool:
+    try:
+        check()
+    except (psycopg.Error, OperationalError):
+        return True
+    return False
