@@ -202,14 +202,14 @@ def _create_database(connection: _Connection, name: str, refused: psycopg.Operat
 
 @contextmanager
 def _maintenance(dsn: str) -> Iterator[_Connection]:
+    """Roles and databases belong to the whole server, so the lock must be had in a database that all share."""
     with psycopg.connect(conninfo.make_conninfo(dsn, dbname="postgres"), autocommit=True) as connection:
         connection.execute("select pg_advisory_lock(%s)", (LOCK,))
         yield connection
 
 
 def _ensure_roles(dsn: str, passwords: Mapping[str, str]) -> list[MissingProtection]:
-    with psycopg.connect(dsn, autocommit=True, application_name="forsa migrate") as connection:
-        connection.execute("select pg_advisory_lock(%s)", (LOCK,))
+    with _maintenance(dsn) as connection:
         try:
             for role in ROLES:
                 _ensure_role(connection, role, passwords.get(role))

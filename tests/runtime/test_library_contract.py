@@ -152,6 +152,14 @@ def stock_application(web_dsn: str, mapper: ForsaMapper) -> Iterator[Application
         yield application
 
 
+def test_saving_through_the_application_is_the_write_path(event_log: EventLog) -> None:
+    stream = uuid4()
+    recorded = [Recorded(stream, version, noted(version)) for version in (1, 2)]
+    recordings = event_log.application.save(*recorded)
+    assert [(each.domain_event, each.notification.id) for each in recordings] == [(recorded[0], 1), (recorded[1], 2)]
+    assert event_log.load([stream])[stream].events == (noted(1), noted(2))
+
+
 def test_the_stock_recorder_reads_streams_and_notifications(
     event_log: EventLog, stock: PostgresApplicationRecorder, mapper: ForsaMapper
 ) -> None:

@@ -112,6 +112,18 @@ def test_preparing_makes_both_databases_and_may_run_again(server_dsn: str) -> No
         _dropped(server_dsn, *names)
 
 
+def test_several_installations_of_one_server_prepare_at_once(server_dsn: str) -> None:
+    """Roles belong to the server: altering one from two sessions at once is an error of PostgreSQL."""
+    names = [f"forsa_many_{uuid4().hex}" for _ in range(6)]
+    dsns = [conninfo.make_conninfo(server_dsn, dbname=name) for name in names]
+    try:
+        with ThreadPoolExecutor(3) as threads:
+            prepared = list(threads.map(lambda n: prepare(dsns[n], dsns[n + 1], passwords=PASSWORDS), (0, 2, 4)))
+        assert [each.missing for each in prepared] == [[], [], []]
+    finally:
+        _dropped(server_dsn, *names)
+
+
 def test_keys_beside_the_log_in_one_database_are_refused(server_dsn: str) -> None:
     with pytest.raises(MigrationError, match="FORSA_KEYS_DATABASE_URL"):
         prepare(server_dsn, server_dsn)
