@@ -72,6 +72,8 @@ def _joined(parts: Mapping[str, None], language: str) -> str:
 
 
 def _counted(value: Any, noun: str, language: str) -> str:
+    if isinstance(value, str):
+        return isolated(value)
     count = value if isinstance(value, int) else len(value or ())
     return fill(catalogue(language).form(f"count.{noun}", count), {"count": count}, language)
 
