@@ -1,0 +1,254 @@
+"""One entry an event, of every kind of stream: what the timeline and the audit trail are read from.
+
+An entry holds who, when and why, and what the event changed: field → [before, after]. What the event itself says is
+not repeated here: readers take it from the log by (stream, version), which halves the view. Nothing sealed stands here
+and no sealed type is imported: an identity is named by its version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeAlias
+from uuid import UUID
+
+import msgspec
+
+from domain.centre import TradesApproved
+from domain.diploma_session import CandidateEntered, CandidateListClosed, MarksRecorded, MinutesSigned
+from domain.event import Event
+from domain.group import AttendanceLocked, SeatFreed, SeatTaken, SessionsHeld
+from domain.learner import outcome, review
+from domain.learner.admission import GroupJoined, LearnerEnrolled, LearnerOriented
+from domain.learner.diploma import CandidateListed, DiplomaAwarded, ExamMarked
+from domain.learner.identification import DerogationGranted, EligibilityAssessed, IdentityRecorded, IdentityVerified
+from domain.learner.leaving import EnrolmentEnded
+from domain.learner.state import Learner, status_of
+from domain.learner.training import AttendanceRecorded, CompetenceAssessed, Training
+from domain.organisation import AccessGranted
+from domain.parameter import ParameterSet
+from domain.streams import EVENTS, KINDS
+from domain.worker import LoginBound
+from projections.view import Column, EntryView, Index, Row
+
+Changes: TypeAlias = dict[str, tuple[Any, Any]]  # field → (before, after)
+Change: TypeAlias = Callable[[Any, Any, Any], Changes]  # (before, event, after) → what changed
+
+
+def _status(before: Learner, after: Learner) -> Changes:
+    then, now = status_of(before), status_of(after)
+    return {"status": (then, now)} if then != now else {}
+
+
+def _of_status(before: Learner, _event: Event, after: Learner) -> Changes:
+    return _status(before, after)
+
+
+def _identity(before: Learner, _event: Event, after: Learner) -> Changes:
+    """Versions of the events that hold the identity and the contacts; the values are opened by who may read them."""
+    then, now = before.identification, after.identification
+    pairs = {"identity": (then.identity, now.identity), "contacts": (then.contacts, now.contacts)}
+    return {
+        name: (old.version if old else None, new.version if new else None)
+        for name, (old, new) in pairs.items()
+        if old is not new
+    }
+
+
+def _verified(before: Learner, _event: Event, after: Learner) -> Changes:
+    then, now = before.identification.verification, after.identification.verification
+    return {"verified": (then is not None, now is not None)}
+
+
+def _assessed(before: Learner, event: EligibilityAssessed, after: Learner) -> Changes:
+    held = before.identification.assessments.get(event.season)
+    return {"result": (held.result if held else None, event.result), **_status(before, after)}
+
+
+def _derogation(before: Learner, event: DerogationGranted, after: Learner) -> Changes:
+    key = (event.rule, event.season)
+    return {"derogation": (before.identification.derogations.get(key), after.identification.derogations.get(key))}
+
+
+def _oriented(before: Learner, event: LearnerOriented, after: Learner) -> Changes:
+    held = before.admission.orientations.get(event.season)
+    return {"orientation": (held, after.version), **_status(before, after)}
+
+
+def _joined(before: Learner, event: GroupJoined, _after: Learner) -> Changes:
+    held = before.admission.enrolments.get(event.enrolment)
+    groups = list(held.groups) if held else []
+    return {"groups": (groups, [*groups, event.group])}
+
+
+def _attendance(before: Learner, event: AttendanceRecorded, _after: Learner) -> Changes:
+    """The days the sheet had before, where it corrects one; a first sheet changes nothing that stood."""
+    held = before.training.weeks.get((event.enrolment, event.group, event.week, event.component))
+    return {"days": (held.days, event.days)} if held is not None else {}
+
+
+def _competence(before: Learner, event: CompetenceAssessed, after: Learner) -> Changes:
+    held = before.training.competences.get((event.enrolment, event.module))
+    return {"competence": (held, after.version)} if held is not None else {}
+
+
+def _marked(before: Learner, event: ExamMarked, after: Learner) -> Changes:
+    then = before.diploma.candidatures.get(event.enrolment)
+    now = after.diploma.candidatures.get(event.enrolment)
+    return {"decision": (then.decision if then else None, now.decision if now else None)}
+
+
+def _outcome(before: Learner, _event: Event, after: Learner) -> Changes:
+    then, now = before.outcomes.in_force, after.outcomes.in_force
+    return {"outcome": (then.kind if then else None, now.kind if now else None), **_status(before, after)}
+
+
+def _settled(before: Learner, event: review.FlagSettled, after: Learner) -> Changes:
+    changes: Changes = {"flag": ("open", event.finding)}
+    then, now = (_counted(state.training, event.version) for state in (before, after))
+    return {**changes, "minutes": (then, now)} if then != now else changes
+
+
+def _counted(training: Training, version: int) -> int:
+    return sum(week.minutes_present() for week in training.weeks.values() if week.version == version)
+
+
+def _withdrawn(before: Learner, event: review.FactWithdrawn, after: Learner) -> Changes:
+    """The fact stood and stands no more; where an earlier identity is in force again, which."""
+    days = next((week.days for week in before.training.weeks.values() if week.version == event.version), None)
+    return {
+        "in_force": (True, False),
+        **({"days": (days, None)} if days is not None else {}),
+        **_identity(before, event, after),
+        **_status(before, after),
+    }
+
+
+def _seats(before: Any, _event: Event, after: Any) -> Changes:
+    return {"seats": (len(before.seats), len(after.seats))}
+
+
+def _sessions(before: Any, event: SessionsHeld, _after: Any) -> Changes:
+    held = before.weeks.get(event.week)
+    return {"sessions": (held, event.sessions)} if held is not None else {}
+
+
+def _locked(before: Any, event: AttendanceLocked, _after: Any) -> Changes:
+    return {"locked": (event.month in before.locked, True)}
+
+
+def _trades(before: Any, event: TradesApproved, after: Any) -> Changes:
+    held = before.trades.get(event.season)
+    return {"trades": (sorted(held) if held is not None else None, sorted(after.trades[event.season]))}
+
+
+def _parameter(before: Any, event: ParameterSet, _after: Any) -> Changes:
+    return {"value": (before.values.text(event.name, event.valid_from), event.value)}
+
+
+def _login(before: Any, event: LoginBound, after: Any) -> Changes:
+    held = before.logins.get(event.issuer)
+    return {"login": (held.version if held else None, after.version)}
+
+
+def _candidates(before: Any, _event: Event, after: Any) -> Changes:
+    return {"candidates": (len(before.candidates), len(after.candidates))}
+
+
+def _closed(before: Any, _event: Event, after: Any) -> Changes:
+    return {"is_closed": (before.is_closed, after.is_closed)}
+
+
+def _marks(before: Any, event: MarksRecorded, _after: Any) -> Changes:
+    held = [before.candidates[each.candidate_number] for each in event.marks if each.candidate_number in before.candidates]
+    earlier = [each.mark for each in held if each.mark is not None]
+    return {"marks": (earlier, event.marks)} if earlier else {}
+
+
+def _signed(before: Any, _event: Event, after: Any) -> Changes:
+    return {"minutes": (before.minutes_version or None, after.minutes_version)}
+
+
+# An event that is not named here adds a fact and changes none that stood.
+CHANGES: Final[Mapping[type[Event], Change]] = {
+    EVENTS["learner.identified"]: _of_status,
+    IdentityRecorded: _identity,
+    IdentityVerified: _verified,
+    EligibilityAssessed: _assessed,
+    DerogationGranted: _derogation,
+    LearnerOriented: _oriented,
+    LearnerEnrolled: _of_status,
+    GroupJoined: _joined,
+    AttendanceRecorded: _attendance,
+    CompetenceAssessed: _competence,
+    CandidateListed: _of_status,
+    ExamMarked: _marked,
+    DiplomaAwarded: _of_status,
+    EnrolmentEnded: _of_status,
+    outcome.OutcomeDeclared: _outcome,
+    outcome.OutcomeVerified: _outcome,
+    review.FlagSettled: _settled,
+    review.FactWithdrawn: _withdrawn,
+    SeatTaken: _seats,
+    SeatFreed: _seats,
+    SessionsHeld: _sessions,
+    AttendanceLocked: _locked,
+    TradesApproved: _trades,
+    ParameterSet: _parameter,
+    LoginBound: _login,
+    CandidateEntered: _candidates,
+    CandidateListClosed: _closed,
+    MarksRecorded: _marks,
+    MinutesSigned: _signed,
+}
+
+# Whom an event on another stream is about: a learner, or the worker a grant is given to.
+SUBJECT: Final[Mapping[type[Event], Callable[[Any], UUID]]] = {
+    SeatTaken: lambda event: event.learner,
+    SeatFreed: lambda event: event.learner,
+    CandidateEntered: lambda event: event.learner,
+    AccessGranted: lambda event: event.subject,
+}
+
+_ENCODE: Final = msgspec.json.Encoder().encode
+_TAGS: Final = {event_class: tag for tag, event_class in EVENTS.items()}
+
+
+def entries_of(_stream: UUID, before: Any, event: Event, after: Any) -> list[Row]:
+    """The event's one entry."""
+    event_class = type(event)
+    change, subject = CHANGES.get(event_class), SUBJECT.get(event_class)
+    changed = change(before, event, after) if change else None
+    by, why = event.by, event.why
+    return [
+        (
+            _TAGS[event_class],
+            event.on,
+            by.actor,
+            by.role,
+            by.org,
+            by.src,
+            None if why is msgspec.UNSET else why.code,
+            subject(event) if subject else None,
+            _ENCODE(changed).decode() if changed else None,
+        )
+    ]
+
+
+VIEW: Final = EntryView(
+    name="entries",
+    version=1,
+    kinds=frozenset(KINDS),
+    columns=(
+        Column("tag", "text", required=True),
+        Column("occurred_on", "date", required=True),
+        Column("actor", "uuid", required=True),
+        Column("role", "text", required=True),
+        Column("org", "uuid", required=True),
+        Column("src", "text", required=True),
+        Column("why", "text"),  # code of the reason
+        Column("subject", "uuid"),
+        Column("changes", "jsonb"),
+    ),
+    indexes=(Index("subject", "(subject, position) where subject is not null"),),
+    entries_of=entries_of,
+)

@@ -1,0 +1,330 @@
+"""The projector: pages of the log into every view, exactly once.
+
+One page is one transaction: the views' positions move first, and with them the rows. The positions' rows are the lock
+a rebuild takes to switch tables; the session's advisory locks say which process works on which view and version. The
+page is written on the session that holds those locks: when it is lost, so are the locks, and nothing can be written.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+import psycopg
+from psycopg import conninfo
+
+from projections import log
+from projections.folding import States, cold_states
+from projections.page import Folded
+from projections.records import parked
+from projections.tables import DDL_LOCK, ensure_tables
+from projections.view import EntryView, View
+from projections.writing import add_entries, replace_rows
+
+LOG: Final = logging.getLogger("forsa.projector")
+POLL_SECONDS: Final = 1.0  # between looks at the log when no notice comes
+CHANNEL: Final = "forsa_events"
+# What a crash of the server may take back it takes back whole, rows and positions, and it is projected again: so the
+# commit need not wait for the disk. The log itself is written by other sessions, which do wait.
+SESSION: Final = "-c synchronous_commit=off -c timezone=UTC -c plan_cache_mode=force_generic_plan"
+
+
+class Overtaken(Exception):
+    """A view's position moved under a projector that held its lock: someone wrote to the views by hand."""
+
+
+class Lane:
+    """Views that stand at the same position, and the states of the streams as of it."""
+
+    def __init__(self, position: int, views: Sequence[View]) -> None:
+        """No state is held yet."""
+        self.position = position
+        self.views = list(views)
+        self.states = States()
+
+
+class Projector:
+    """One process's projector. Not thread-safe: it belongs to the thread that steps it."""
+
+    def __init__(
+        self,
+        dsn: str,
+        mapper: log.Mapper,
+        keyring: log.Keyring,
+        *,
+        views: Sequence[View] | None = None,
+        page_size: int = log.PAGE_SIZE,
+        suffix: str = "",
+    ) -> None:
+        """Connects at the first step. views: all of this release's when not given. suffix: of a rebuild's tables."""
+        if views is None:
+            from projections import ALL_VIEWS as views  # the views import this package's kinds of view
+        self._dsn, self._mapper, self._keyring = dsn, mapper, keyring
+        self._views = list(views)
+        self._page_size, self._suffix = page_size, suffix
+        self._connection: log.Connection | None = None
+        self._lanes: list[Lane] = []
+        self._parked: dict[str, set[bytes]] = {}
+
+    @property
+    def views(self) -> list[View]:
+        """The views this projector works on now; empty while it stands by for another one."""
+        return [view for lane in self._lanes for view in lane.views]
+
+    @property
+    def position(self) -> int:
+        """The lowest position of its views, 0 without one."""
+        return min((lane.position for lane in self._lanes), default=0)
+
+    def step(self) -> int:
+        """One page was taken in by each group of views that has one waiting; returns how many events, 0 when current.
+
+        Raises TooOld for an unknown tag, and OperationalError when the database went away: nothing is half done, and
+        the next step connects anew.
+        """
+        try:
+            connection = self._connected()
+            self._take_views(connection)
+            self._retry_parked(connection, every=False)
+            return sum([self._advance(connection, lane) for lane in self._ordered_lanes()])
+        except BaseException:
+            self.close()  # states and positions may be ahead of what was committed: begin from the tables again
+            raise
+        finally:
+            self._keyring.forget()
+
+    def catch_up(self) -> int:
+        """Every event of the log is in the views (of those this projector works on); returns how many it took in."""
+        total = 0
+        while taken := self.step():
+            total += taken
+        return total
+
+    def close(self) -> None:
+        """No connection, no lock, no state is held; the next step begins anew."""
+        connection, self._connection = self._connection, None
+        self._lanes, self._parked = [], {}
+        if connection is not None:
+            connection.close()
+
+    def _connected(self) -> log.Connection:
+        if self._connection is None:
+            connection = connect(self._dsn)
+            self._connection = connection
+            ensure_tables(connection, self._views)
+        return self._connection
+
+    # ── which views are ours ──
+
+    def _take_views(self, connection: log.Connection) -> None:
+        """The views nobody else projects are ours until the session ends. All at once: two starters never share."""
+        held = {view.id for view in self.views}
+        wanted = [view for view in self._views if view.id not in held]
+        if not wanted:
+            return
+        with connection.transaction():
+            connection.execute("select pg_advisory_xact_lock(%s)", (DDL_LOCK,))
+            taken = [view for view in wanted if self._lock(connection, view)]
+        for view in taken:
+            self._parked[view.id] = parked.parked_streams(connection, view)
+            self._enter(view, position_of(connection, view))
+        if taken:
+            self._retry_parked(connection, every=True)
+
+    def _lock(self, connection: log.Connection, view: View) -> bool:
+        query = "select pg_try_advisory_lock(hashtextextended('forsa.view.' || %s, 0))"
+        row = connection.execute(query, (view.id + self._suffix,)).fetchone()
+        return row == (True,)
+
+    def _enter(self, view: View, position: int) -> None:
+        lane = next((lane for lane in self._lanes if lane.position == position), None)
+        if lane is None:
+            self._lanes.append(Lane(position, [view]))
+        else:
+            lane.views.append(view)
+
+    def _ordered_lanes(self) -> list[Lane]:
+        """The foremost first, so that current views do not wait for one that is being built; those that met are one."""
+        lanes: list[Lane] = []
+        for lane in sorted(self._lanes, key=lambda lane: -lane.position):
+            if lanes and lanes[-1].position == lane.position:
+                lanes[-1].views += lane.views
+            else:
+                lanes.append(lane)
+        self._lanes = lanes
+        return lanes
+
+    # ── one page ──
+
+    def _advance(self, connection: log.Connection, lane: Lane) -> int:
+        ahead = min((each.position for each in self._lanes if each.position > lane.position), default=2**62)
+        rows = log.page(connection, lane.position, ahead, self._page_size)
+        if not rows:
+            self._say_live(connection, lane)
+            return 0
+        with _no_collection():
+            page = Folded(self._mapper, self._keyring, lane.views, self._parked)
+            page.fold(rows, cold_states(connection, self._mapper, rows, lane.states, lane.position))
+            self._write(connection, lane, rows[-1][0], page)
+        lane.states.keep(page.states.items())
+        lane.position = rows[-1][0]
+        return len(rows)
+
+    def _write(self, connection: log.Connection, lane: Lane, position: int, page: Folded) -> None:
+        changed = {view.id: page.rows_of(view) for view in lane.views if not isinstance(view, EntryView)}
+        with connection.transaction():
+            move(connection, lane.views, lane.position, position)
+            for view in lane.views:
+                if isinstance(view, EntryView):
+                    add_entries(connection, view, page.entries[view.id], self._suffix)
+                else:
+                    replace_rows(connection, view, changed[view.id], self._suffix)
+                if failures := page.failures[view.id]:
+                    parked.park(connection, view, failures)
+        for view in lane.views:
+            for stream, at, error in page.failures[view.id]:
+                LOG.warning("parked: %s, stream %s, position %d, %s", view.id, stream.hex(), at, type(error).__name__)
+
+    def _say_live(self, connection: log.Connection, lane: Lane) -> None:
+        connection.execute(
+            "update views.view_state set status = 'live' where status <> 'live' and (view, version) in"
+            " (select * from unnest(%s::text[], %s::integer[]))",
+            ([view.name for view in lane.views], [view.version for view in lane.views]),
+        )
+
+    # ── parked streams ──
+
+    def _retry_parked(self, connection: log.Connection, *, every: bool) -> None:
+        for lane in self._lanes:
+            for view in lane.views:
+                if self._parked[view.id]:
+                    self._retry(connection, lane, view, every=every)
+
+    def _retry(self, connection: log.Connection, lane: Lane, view: View, *, every: bool) -> None:
+        """The view's parked streams that are asked for have their rows as of its position, or stay parked."""
+        for stream, position in parked.wanted_again(connection, view, every=every):
+            page = Folded(self._mapper, self._keyring, [view], {view.id: set()})
+            page.fold_stream(log.streams_of(connection, [stream], lane.position)[0], position)
+            changes = None if isinstance(view, EntryView) else page.rows_of(view)
+            with connection.transaction():
+                move(connection, [view], lane.position, lane.position)
+                if failures := page.failures[view.id]:
+                    parked.park(connection, view, failures)
+                    continue
+                if isinstance(view, EntryView):
+                    add_entries(connection, view, page.entries[view.id], self._suffix)
+                elif changes is not None:
+                    replace_rows(connection, view, changes, self._suffix)
+                parked.release(connection, view, [stream])
+            self._parked[view.id].discard(stream.bytes)
+
+
+def connect(dsn: str) -> log.Connection:
+    """A session for projecting: commits need not wait for the disk, plans are kept."""
+    given = conninfo.conninfo_to_dict(dsn).get("options")
+    options = f"{given} {SESSION}" if given else SESSION
+    connection = psycopg.connect(
+        dsn, autocommit=True, connect_timeout=2, options=options, application_name="forsa projector"
+    )
+    connection.prepare_threshold = 2
+    return connection
+
+
+def position_of(connection: log.Connection, view: View) -> int:
+    """Where the view stands."""
+    query = "select position from views.view_state where view = %s and version = %s"
+    row = connection.execute(query, (view.name, view.version)).fetchone()
+    return int(row[0]) if row else 0
+
+
+def move(connection: log.Connection, views: Iterable[View], before: int, after: int) -> None:
+    """These views stand at `after`, in this transaction. Raises Overtaken unless all stood at `before`."""
+    names, versions = zip(*((view.name, view.version) for view in views), strict=True)
+    moved = connection.execute(
+        "update views.view_state s set position = %s, updated_at = clock_timestamp()"
+        " from (select * from unnest(%s::text[], %s::integer[]) as v(view, version)) v"
+        " where s.view = v.view and s.version = v.version and s.position = %s",
+        (after, list(names), list(versions), before),
+    )
+    if moved.rowcount != len(names):
+        raise Overtaken(f"a view of {', '.join(names)} no longer stands at position {before}")
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Without the cyclic collector: a page makes no cycles, and looking for them among held states costs a third."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def run_projector(
+    dsn: str,
+    mapper: log.Mapper,
+    keyring: log.Keyring,
+    stop: threading.Event,
+    *,
+    views: Sequence[View] | None = None,
+    on_step: Callable[[Projector], None] | None = None,
+) -> None:
+    """The views follow the log until `stop` is set. Waits for a database that is away; raises TooOld.
+
+    on_step: called after each step, for health and metrics.
+    """
+    projector = Projector(dsn, mapper, keyring, views=views)
+    listener = Listener(dsn)
+    try:
+        while not stop.is_set():
+            try:
+                listener.open()  # before the look at the log: what comes after it wakes us
+                taken = projector.step()
+                if on_step is not None:
+                    on_step(projector)
+                if not taken:
+                    listener.wait(stop)
+            except psycopg.OperationalError as lost:
+                LOG.warning("the database is away: %s", type(lost).__name__)
+                listener.close()
+                stop.wait(POLL_SECONDS / 4)
+    finally:
+        listener.close()
+        projector.close()
+
+
+class Listener:
+    """Waits for the log's notices on a session of its own, so that none is lost while a page is written."""
+
+    def __init__(self, dsn: str) -> None:
+        """Connects when opened."""
+        self._dsn = dsn
+        self._connection: log.Connection | None = None
+
+    def open(self) -> None:
+        """Notices are kept from here on; an open session stays."""
+        if self._connection is None:
+            self._connection = connect(self._dsn)
+            self._connection.execute(f"listen {CHANNEL}")
+            self._connection.execute(f"listen {parked.CHANNEL}")
+
+    def wait(self, stop: threading.Event, seconds: float = POLL_SECONDS) -> bool:
+        """Whether a notice came within these seconds; returns soon after `stop` is set."""
+        assert self._connection is not None, "opened before"
+        slices = max(1, round(seconds / 0.25))
+        for _ in range(slices):
+            if stop.is_set() or any(True for _ in self._connection.notifies(timeout=seconds / slices, stop_after=1)):
+                return True
+        return False
+
+    def close(self) -> None:
+        """The session is closed; `open` begins another."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()

@@ -1,0 +1,1 @@
+"""Tables that are not views and are never rebuilt."""

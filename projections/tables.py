@@ -1,0 +1,128 @@
+"""The views' tables and where each view stands: made by the projector, which owns the schema."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final, LiteralString
+
+import psycopg
+from psycopg import sql
+
+from projections.view import SCHEMA, Index, StreamView, View
+
+DDL_LOCK: Final = 7067  # held while tables are made or switched, and while a projector takes its views
+STATE_TABLE: Final[LiteralString] = """
+create table if not exists views.view_state (
+  view text not null,
+  version integer not null,
+  position bigint not null default 0,          -- every event up to here is in the rows
+  status text not null default 'building',     -- building, until it has once been current; then live
+  updated_at timestamptz not null default clock_timestamp(),
+  primary key (view, version)
+) with (fillfactor = 50)
+"""
+
+
+def table(view: View, suffix: str = "") -> sql.Identifier:
+    """The view's table; `suffix` names the one a rebuild makes beside it."""
+    return sql.Identifier(SCHEMA, view.id + suffix)
+
+
+def ensure_tables(connection: psycopg.Connection[Any], views: Iterable[View]) -> None:
+    """Schema, tables and indexes of these views exist, and each has its row of state. Safe beside running processes."""
+    with connection.transaction():
+        connection.execute("select pg_advisory_xact_lock(%s)", (DDL_LOCK,))
+        connection.execute("set local client_min_messages = warning")
+        if connection.execute("select to_regnamespace(%s)", (SCHEMA,)).fetchone() == (None,):
+            connection.execute("create schema views")
+        connection.execute(STATE_TABLE)
+        _grant(connection, sql.Identifier(SCHEMA, "view_state"))
+        for view in views:
+            _ensure_table(connection, view)
+
+
+def _ensure_table(connection: psycopg.Connection[Any], view: View) -> None:
+    if connection.execute("select to_regclass(%s)", (f"{SCHEMA}.{view.id}",)).fetchone() != (None,):
+        return
+    create_table(connection, view)
+    create_indexes(connection, view)
+    connection.execute(
+        "insert into views.view_state (view, version) values (%s, %s)"
+        " on conflict (view, version) do update set position = 0, status = 'building'",
+        (view.name, view.version),
+    )
+
+
+def create_table(connection: psycopg.Connection[Any], view: View, suffix: str = "") -> None:
+    """The table without any index."""
+    columns = sql.SQL(", ").join(
+        sql.SQL("{} {}{}").format(
+            sql.Identifier(column.name),
+            sql.SQL(column.type),  # type: ignore[arg-type]  # from the view's own definition, not from input
+            sql.SQL(" not null" if column.required else ""),
+        )
+        for column in (*view.place, *view.columns)
+    )
+    connection.execute(
+        sql.SQL("create table {} ({}) with (fillfactor = {})").format(
+            table(view, suffix), columns, sql.Literal(view.fillfactor)
+        )
+    )
+    _grant(connection, table(view, suffix))
+
+
+def create_indexes(connection: psycopg.Connection[Any], view: View, suffix: str = "") -> None:
+    """Primary key and secondary indexes; one that needs an extension the server lacks is left out."""
+    connection.execute(
+        sql.SQL("alter table {} add constraint {} primary key ({})").format(
+            table(view, suffix),
+            sql.Identifier(f"{view.id}{suffix}_key"),
+            sql.SQL(", ").join(map(sql.Identifier, view.primary_key)),
+        )
+    )
+    for index in view.indexes:
+        if index.needs is None or has_extension(connection, index.needs):
+            connection.execute(
+                sql.SQL("create index {} on {} {}").format(
+                    sql.Identifier(index_name(view, index, suffix)),
+                    table(view, suffix),
+                    sql.SQL(index.on),  # type: ignore[arg-type]  # from the view's own definition, not from input
+                )
+            )
+
+
+def index_name(view: View, index: Index, suffix: str = "") -> str:
+    """Name of a secondary index: unique in the schema."""
+    return f"{view.id}{suffix}_{index.name}"
+
+
+def has_extension(connection: psycopg.Connection[Any], name: str) -> bool:
+    """Whether this database has the extension."""
+    return connection.execute("select from pg_extension where extname = %s", (name,)).fetchone() is not None
+
+
+def _grant(connection: psycopg.Connection[Any], name: sql.Identifier) -> None:
+    """The web role may read this table, where there is such a role and the table is this login's."""
+    if connection.execute(
+        "select from pg_roles, pg_tables where rolname = 'forsa_web' and tableowner = current_user"
+        " and schemaname = 'views' and format('%%I.%%I', schemaname, tablename) = %s",
+        (name.as_string(connection).replace('"', ""),),
+    ).fetchone():
+        connection.execute("grant usage on schema views to forsa_web")
+        connection.execute(sql.SQL("grant select on {} to forsa_web").format(name))
+
+
+def drop_view(connection: psycopg.Connection[Any], name: str, version: int) -> None:
+    """A version of a view that no release uses any more is gone, with its state and its parked rows."""
+    with connection.transaction():
+        connection.execute("select pg_advisory_xact_lock(%s)", (DDL_LOCK,))
+        connection.execute(
+            sql.SQL("drop table if exists {}").format(sql.Identifier(SCHEMA, f"{name}_v{version}"))
+        )
+        connection.execute("delete from views.view_state where view = %s and version = %s", (name, version))
+        connection.execute("delete from records.parked where view = %s and version = %s", (name, version))
+
+
+def is_one_row(view: View) -> bool:
+    """Whether the view has at most one row a stream."""
+    return isinstance(view, StreamView) and not view.key
