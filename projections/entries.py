@@ -159,7 +159,9 @@ def _closed(before: Any, _event: Event, after: Any) -> Changes:
 
 
 def _marks(before: Any, event: MarksRecorded, _after: Any) -> Changes:
-    held = [before.candidates[each.candidate_number] for each in event.marks if each.candidate_number in before.candidates]
+    held = [
+        before.candidates[each.candidate_number] for each in event.marks if each.candidate_number in before.candidates
+    ]
     earlier = [each.mark for each in held if each.mark is not None]
     return {"marks": (earlier, event.marks)} if earlier else {}
 

@@ -111,7 +111,7 @@ class Page(msgspec.Struct):
 def cold_states(
     connection: log.Connection, mapper: log.Mapper, rows: Sequence[log.PageRow], states: States, before: int
 ) -> Page:
-    """The states, as of position `before`, of a page's streams; in one query for those not held. New ones are absent."""
+    """The states of a page's streams as of position `before`, those not held in one query. New ones are absent."""
     first_versions = {row[1]: row[2] for row in reversed(rows)}
     known = [stream for stream, version in first_versions.items() if version > 1]
     loaded = log.states_of(connection, states.missing(known), before)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
-from typing import Any, Final
+from typing import Any, Final, LiteralString
 from uuid import UUID
 
 import msgspec
@@ -284,3 +284,22 @@ VIEW: Final = StreamView(
     fillfactor=70,
     rows_of=rows_of,
 )
+
+
+# ── queries ──
+
+ONE: Final[LiteralString] = "select record::text from views.learner_record_v1 where stream = %(stream)s"
+LIST: Final[LiteralString] = """
+select record::text from views.learner_record_v1
+ where (%(after)s::uuid is null or stream > %(after)s)
+   and (%(centre)s::uuid is null or centre = %(centre)s)
+   and (%(season)s::integer is null or enrolled_season = %(season)s)
+   and (%(status)s::text is null or status = %(status)s)
+ order by stream limit %(limit)s
+"""
+_DECODE: Final = msgspec.json.Decoder(LearnerRecord).decode
+
+
+def from_json(record: str) -> LearnerRecord:
+    """The record of a row."""
+    return _DECODE(record)

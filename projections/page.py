@@ -1,4 +1,4 @@
-"""A page of events, folded once and shown to every view: what each view's rows become, and what it could not take in."""
+"""A page of events, folded once and shown to every view: the rows it gives, and what a view could not take in."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from typing import Final
 import psycopg
 from psycopg import conninfo
 
-from projections import log
+from projections import ALL_VIEWS, log
 from projections.folding import States, cold_states
 from projections.page import Folded
 from projections.records import parked
@@ -56,13 +56,11 @@ class Projector:
         mapper: log.Mapper,
         keyring: log.Keyring,
         *,
-        views: Sequence[View] | None = None,
+        views: Sequence[View] = ALL_VIEWS,
         page_size: int = log.PAGE_SIZE,
         suffix: str = "",
     ) -> None:
-        """Connects at the first step. views: all of this release's when not given. suffix: of a rebuild's tables."""
-        if views is None:
-            from projections import ALL_VIEWS as views  # the views import this package's kinds of view
+        """Connects at the first step. suffix: of a rebuild's tables."""
         self._dsn, self._mapper, self._keyring = dsn, mapper, keyring
         self._views = list(views)
         self._page_size, self._suffix = page_size, suffix
@@ -272,7 +270,7 @@ def run_projector(
     keyring: log.Keyring,
     stop: threading.Event,
     *,
-    views: Sequence[View] | None = None,
+    views: Sequence[View] = ALL_VIEWS,
     on_step: Callable[[Projector], None] | None = None,
 ) -> None:
     """The views follow the log until `stop` is set. Waits for a database that is away; raises TooOld.

@@ -58,7 +58,7 @@ def create_table(connection: psycopg.Connection[Any], view: View, suffix: str = 
     columns = sql.SQL(", ").join(
         sql.SQL("{} {}{}").format(
             sql.Identifier(column.name),
-            sql.SQL(column.type),  # type: ignore[arg-type]  # from the view's own definition, not from input
+            sql.SQL(column.type),  # from the view's own definition, not from input
             sql.SQL(" not null" if column.required else ""),
         )
         for column in (*view.place, *view.columns)
@@ -86,7 +86,7 @@ def create_indexes(connection: psycopg.Connection[Any], view: View, suffix: str 
                 sql.SQL("create index {} on {} {}").format(
                     sql.Identifier(index_name(view, index, suffix)),
                     table(view, suffix),
-                    sql.SQL(index.on),  # type: ignore[arg-type]  # from the view's own definition, not from input
+                    sql.SQL(index.on),  # from the view's own definition, not from input
                 )
             )
 
@@ -116,9 +116,7 @@ def drop_view(connection: psycopg.Connection[Any], name: str, version: int) -> N
     """A version of a view that no release uses any more is gone, with its state and its parked rows."""
     with connection.transaction():
         connection.execute("select pg_advisory_xact_lock(%s)", (DDL_LOCK,))
-        connection.execute(
-            sql.SQL("drop table if exists {}").format(sql.Identifier(SCHEMA, f"{name}_v{version}"))
-        )
+        connection.execute(sql.SQL("drop table if exists {}").format(sql.Identifier(SCHEMA, f"{name}_v{version}")))
         connection.execute("delete from views.view_state where view = %s and version = %s", (name, version))
         connection.execute("delete from records.parked where view = %s and version = %s", (name, version))
 

@@ -33,7 +33,11 @@ class Entries(msgspec.Struct):
 
 
 def copy_into(
-    connection: psycopg.Connection[Any], target: sql.Composable, view: View, places: Sequence[bytes], rows: Sequence[Row]
+    connection: psycopg.Connection[Any],
+    target: sql.Composable,
+    view: View,
+    places: Sequence[bytes],
+    rows: Sequence[Row],
 ) -> None:
     """These rows are in the table, which held none of them."""
     if not rows:
@@ -74,7 +78,7 @@ def _upsert_few(connection: psycopg.Connection[Any], view: StreamView, changed: 
     if not changed.rows:
         return
     values = sql.SQL(", ").join(
-        sql.SQL("%s::" + each.type)  # type: ignore[arg-type]  # from the view's own definition, not from input
+        sql.SQL("%s::" + each.type)  # from the view's own definition, not from input
         for each in (*view.place, *view.columns)
     )
     statement = sql.SQL("insert into {} values ({}) {}").format(table(view, suffix), values, _on_conflict(view))

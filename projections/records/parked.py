@@ -36,9 +36,7 @@ def parked_streams(connection: psycopg.Connection[Any], view: View) -> set[bytes
     return {row[0] for row in connection.cursor(binary=True).execute(query, (view.name, view.version))}
 
 
-def park(
-    connection: psycopg.Connection[Any], view: View, streams: Iterable[tuple[bytes, int, BaseException]]
-) -> None:
+def park(connection: psycopg.Connection[Any], view: View, streams: Iterable[tuple[bytes, int, BaseException]]) -> None:
     """These streams are parked for this view from these positions on; an earlier position stays."""
     connection.cursor().executemany(
         "insert into records.parked (view, version, stream, position, exception) values (%s, %s, %s, %s, %s)"
@@ -52,7 +50,7 @@ def park(
 
 
 def wanted_again(connection: psycopg.Connection[Any], view: View, *, every: bool) -> list[tuple[UUID, int]]:
-    """Stream and position of the parked ones someone asked to retry; `every` one of the view's when the program is new."""
+    """Stream and position of the parked ones to try again: those someone asked for, or `every` one of the view's."""
     query = (
         "select stream, position from records.parked where view = %s and version = %s and (retry or %s)"
         " order by position limit 1000"
