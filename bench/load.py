@@ -36,7 +36,7 @@ def measure(place: Place) -> dict[str, Figure]:
     """load_100 and load_500, turns alternating over 50 streams of each length; folding is measured beside."""
     figures: dict[str, Figure] = {}
     for length, target in ((100, 1.8), (500, 2.0)):
-        log.fill(place.log, place.mapper(), log.by_stream(50, length))
+        log.fill(place, log.by_stream(50, length))
         figures[f"load_{length}"] = _measure(place, length, target)
     return figures
 

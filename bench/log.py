@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
+from itertools import islice
 from time import perf_counter
 from typing import Final
 from uuid import UUID, uuid5
@@ -11,11 +12,14 @@ from uuid import UUID, uuid5
 import msgspec
 import psycopg
 
+from bench.place import Place
 from domain.event import By, Event
 from domain.learner.admission import GroupJoined, LearnerEnrolled, LearnerOriented, Profile
 from domain.learner.identification import EligibilityAssessed, Identity, LearnerIdentified, PersonName, Referral
 from domain.learner.training import AttendanceRecorded, CompetenceAssessed, DayMark
 from domain.sealed import Sealed, clear, tag_of
+from domain.streams import EVENTS
+from runtime.keyring import Keyring
 from runtime.mapper import ForsaMapper, Recorded
 
 SPACE: Final = UUID("7c1d1d1e-0000-4000-8000-00000000be7c")
@@ -110,8 +114,11 @@ def by_stream(learners: int, length: int, *, sealed: bool = True) -> Iterator[tu
             yield learner_id(number), version, event
 
 
-def fill(dsn: str, mapper: ForsaMapper, rows: Iterable[tuple[UUID, int, Event]]) -> int:
+def fill(here: Place, rows: Iterable[tuple[UUID, int, Event]]) -> int:
     """These events are the whole log, positions dense from 1; returns how many. Statistics are up to date."""
+    keyring = here.keyring()
+    mapper = ForsaMapper(EVENTS, keyring)
+    dsn = here.log
     at = datetime(2026, 1, 1, tzinfo=UTC)
     count = 0
     with psycopg.connect(dsn) as connection:
@@ -119,12 +126,22 @@ def fill(dsn: str, mapper: ForsaMapper, rows: Iterable[tuple[UUID, int, Event]])
         columns = "originator_id, originator_version, topic, state, notification_id, recorded_at"
         with connection.cursor().copy(f"copy forsa_events ({columns}) from stdin (format binary)") as copy:
             copy.set_types(["uuid", "int8", "text", "bytea", "int8", "timestamptz"])
-            for count, (stream, version, event) in enumerate(rows, 1):
+            for count, (stream, version, event) in enumerate(_with_keys(keyring, mapper, rows), 1):
                 state = mapper.to_stored_event(Recorded(stream, version, event)).state
                 copy.write_row((stream, version, tag_of(type(event)), state, count, at + timedelta(microseconds=count)))
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute("vacuum analyze forsa_events")
     return count
+
+
+def _with_keys(
+    keyring: Keyring, mapper: ForsaMapper, rows: Iterable[tuple[UUID, int, Event]]
+) -> Iterator[tuple[UUID, int, Event]]:
+    """The rows, with the keys of each thousand made before they are sealed."""
+    rest = iter(rows)
+    while some := list(islice(rest, 1000)):
+        keyring.prepare(mapper.wanted_keys([Recorded(*row) for row in some]))
+        yield from some
 
 
 def copy_out_seconds(dsn: str) -> float:
