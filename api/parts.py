@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
 import msgspec
 
 from domain.casebook import Casebook
-from projections.reading import Views
+
+if TYPE_CHECKING:
+    from projections.reading import Views
 
 
 class Login(Protocol):

@@ -1,0 +1,65 @@
+"""Rendering what was read: JSON from structs, with the position it was read at and the version it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from flask import Response, request
+from flask_smorest import Blueprint
+
+from api.parts import Parts
+from api.preconditions import asked_position, at_least, not_reached
+from api.problems import OK, bad_parameter
+from api.reference import QUERY
+from domain.casebook import Loaded
+
+View = Callable[..., Response]
+MOMENT: Final = ("as_of", "at_least")
+
+
+def answer(body: Any, *, version: int | None = None, headers: Mapping[str, str] | None = None) -> Response:
+    """200 with this body; `version` becomes the ETag, for If-Match on the commands that replace."""
+    response = Response(msgspec.json.encode(body), OK, mimetype="application/json")
+    if version is not None:
+        response.set_etag(str(version))
+    response.headers.update(headers or {})
+    return response
+
+
+def read_route(
+    blueprint: Blueprint, rule: str, name: str, of: Any, *asks: str, method: str = "GET"
+) -> Callable[[View], View]:
+    """The function answers at this rule with a struct of this type; query parameters it does not ask for are refused.
+
+    name: the operationId, and with the blueprint's the row in `permissions.READS`.
+    """
+
+    def decorate(view: View) -> View:
+        def asked(*sent: Any, **path: Any) -> Response:
+            if unknown := sorted(request.args.keys() - set(asks)):
+                raise bad_parameter(unknown[0])
+            return view(*sent, **path)
+
+        asked.__doc__ = view.__doc__
+        asked.__dict__.update(view.__dict__)
+        document = blueprint.doc(operationId=name, parameters=[QUERY[each] for each in asks], **{"x-answer": of})
+        blueprint.route(rule, methods=[method], endpoint=name)(document(asked))
+        return view
+
+    return decorate
+
+
+def seen(parts: Parts, kind: str, stream: UUID) -> tuple[Loaded, int]:
+    """The stream as of the moment asked for, from the log itself, and the position that means.
+
+    Raises Refused(UnknownStream) when it is not of this kind, Problem where the moment cannot be answered.
+    """
+    position = asked_position(parts)
+    if position is None:
+        position = parts.log.max_position()
+    if position < (at_least() or 0):
+        raise not_reached(position)
+    return parts.casebook.load(kind, stream, position), position

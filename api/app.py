@@ -1,0 +1,107 @@
+"""The API as a WSGI application: `create_app(parts)`."""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+from uuid import UUID
+
+from flask import Flask, Response, g, request
+from flask_smorest import Blueprint
+from werkzeug.exceptions import HTTPException
+
+from api.bodies import LARGEST_BYTES, StrictParser
+from api.commands import register_commands
+from api.document import ForsaApi
+from api.groups import register_groups
+from api.house import register_house
+from api.languages import TAGS, language
+from api.learners import register_learners
+from api.parts import Parts
+from api.permissions import check_every_route, guard
+from api.problems import BY_STATUS, Problem, problem_response, refusal_response
+from api.streams import register_kinds
+from domain.errors import Refused
+from domain.streams import KINDS
+
+LOG: Final = logging.getLogger("forsa.api")
+
+
+class ForsaBlueprint(Blueprint):  # type: ignore[misc]  # smorest ships no types
+    """A blueprint that reads bodies our way."""
+
+    ARGUMENTS_PARSER = StrictParser()
+
+
+def create_app(parts: Parts) -> Flask:
+    """Forsa over HTTP. Raises RouteWithoutRow when a route has no row in the permission table."""
+    app = Flask("forsa", static_folder=None)
+    app.config.update(
+        MAX_CONTENT_LENGTH=LARGEST_BYTES,
+        API_TITLE="Forsa",
+        API_VERSION="v1",
+        OPENAPI_VERSION="3.1.0",
+        PROPAGATE_EXCEPTIONS=False,  # a test sees what a client sees
+    )
+    app.url_map.strict_slashes = True
+    _number_requests(app, parts)
+    guard(app, parts)
+    api = ForsaApi(app)
+    blueprints = {kind.plural: ForsaBlueprint(kind.plural, __name__) for kind in KINDS.values()}
+    register_commands(parts, blueprints)
+    register_learners(parts, blueprints["learners"])
+    register_groups(parts, blueprints["groups"])
+    register_kinds(parts, blueprints)
+    for blueprint in blueprints.values():
+        api.register_blueprint(blueprint)
+    register_house(app, parts, api)
+    _answer_errors(app, parts)
+    check_every_route(app)
+    return app
+
+
+def _number_requests(app: Flask, parts: Parts) -> None:
+    @app.before_request
+    def number() -> None:
+        g.request_id = parts.new_id()
+
+    @app.after_request
+    def finish(response: Response) -> Response:
+        response.headers["X-Request-Id"] = str(g.get("request_id", UUID(int=0)))
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers.setdefault("Cache-Control", "no-store")  # answers hold personal data unless they say otherwise
+        response.headers.setdefault("Content-Language", TAGS[language()])
+        response.vary.update(("Accept-Language", "Authorization"))
+        return response
+
+
+def _answer_errors(app: Flask, parts: Parts) -> None:
+    """Whatever is raised becomes a problem; what nobody expected becomes a 500 that says nothing."""
+
+    @app.errorhandler(Problem)
+    def problem(raised: Problem) -> Response:
+        return problem_response(raised)
+
+    @app.errorhandler(Refused)
+    def refused(raised: Refused) -> Response:
+        return refusal_response(raised.broken)
+
+    @app.errorhandler(HTTPException)
+    def http(raised: HTTPException) -> Response:
+        headers = {name: value for name, value in raised.get_headers() if name in ("Allow", "Location")}
+        code = BY_STATUS.get(raised.code or 0, "malformed-json" if request.method == "POST" else "not-found")
+        return problem_response(Problem(code, headers=headers))
+
+    for outage in parts.outages:
+        app.register_error_handler(outage, _unavailable)
+
+    @app.errorhandler(Exception)
+    def unexpected(raised: Exception) -> Response:
+        # the class only: a message may hold a value of somebody
+        LOG.error("request %s failed: %s", g.get("request_id"), type(raised).__name__)
+        return problem_response(Problem("internal-error", more={"request_id": str(g.get("request_id"))}))
+
+
+def _unavailable(raised: Exception) -> Response:
+    LOG.warning("request %s: %s", g.get("request_id"), type(raised).__name__)
+    return problem_response(Problem("unavailable"))

@@ -1,0 +1,193 @@
+"""The routes of commands: one POST a row of `domain.streams.COMMANDS`, and nothing a command has to add here.
+
+Authenticate → authorise → look the command id up → If-Match → decide → append. The answer is rendered from places in
+the log alone, so a retry gets the very answer that was lost.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from flask import Response
+from flask_smorest import Blueprint
+
+from api.examples import EXAMPLES
+from api.links import links_of, self_link
+from api.parts import Parts
+from api.permissions import in_scope, sender
+from api.preconditions import command_key, correlation, expected_version
+from api.problems import CREATED, UNCHANGED, Problem
+from api.schema_of import NEW_ID, command_of, schema_of
+from domain.casebook import Answer, CommandKey, CommandRow
+from domain.errors import CommandKnown, Conflict, OtherBody, StaleVersion
+from domain.event import By
+from domain.kind import Command, CommandSpec
+from domain.parameter import NATIONAL
+from domain.sealed import tag_of
+from domain.streams import COMMANDS, KINDS, kind_of_stream
+
+
+
+class Recorded(msgspec.Struct, frozen=True):
+    """One event that a command recorded."""
+
+    stream: UUID
+    kind: str
+    version: int
+    tag: str
+
+
+class CommandAnswer(msgspec.Struct, frozen=True):
+    """What a command did: nothing when `events` is empty. Reads with `at_least` = position see it."""
+
+    position: int | None
+    ids: dict[str, UUID]  # of the stream, and of what was made on it
+    events: list[Recorded]
+    links: dict[str, str]
+
+
+def register_commands(parts: Parts, blueprints: Mapping[str, Blueprint]) -> None:
+    """Every command has its route, on the blueprint of its kind's plural."""
+    for spec in COMMANDS:
+        _register(parts, blueprints[KINDS[spec.kind].plural], spec)
+
+
+def rule_of(spec: CommandSpec) -> str:
+    """The command's URL: what is posted, under its stream."""
+    plural = KINDS[spec.kind].plural
+    return f"/v1/{plural}" if spec.opens_stream else f"/v1/{plural}/<uuid:{spec.stream}>/{spec.noun}"
+
+
+def _register(parts: Parts, blueprint: Blueprint, spec: CommandSpec) -> None:
+    @blueprint.arguments(schema_of(spec), location="json", example=EXAMPLES[spec.command.__name__])
+    def decided(sent: dict[str, Any], key: CommandKey, **path: UUID) -> Response:
+        return _execute(parts, spec, sent, path, key)
+
+    @functools.wraps(decided)
+    def posted(**path: UUID) -> Response:
+        key = command_key(parts, sender().worker)
+        if row := _known(parts, key):
+            return _answer_again(parts, spec, row, path)
+        expected_version(must=spec.replaces)
+        return decided(key=key, **path)  # type: ignore[no-any-return]  # smorest's decorators are untyped
+
+    posted.__doc__ = spec.command.__doc__
+    said = {"operationId": spec.name, "x-answer": CommandAnswer, "x-command": "replaces" if spec.replaces else "adds"}
+    blueprint.route(rule_of(spec), methods=["POST"], endpoint=spec.name)(blueprint.doc(**said)(posted))
+
+
+def _execute(
+    parts: Parts, spec: CommandSpec, sent: Mapping[str, Any], path: Mapping[str, UUID], key: CommandKey
+) -> Response:
+    if spec.kind == "parameter" and path[spec.stream] != NATIONAL:
+        raise Problem("not-found")  # any id would do for a kind that exists before its first event
+    command = command_of(spec, sent, {**_made_ids(parts, spec, sent), **path})
+    who = sender()
+    by = By(actor=who.worker, role=who.role, org=who.org, src="api", corr=correlation())
+    expected = expected_version(must=spec.replaces)
+    try:
+        answer = parts.casebook.execute(command, by, key=key, expected_version=expected, check=in_scope(who))
+    except CommandKnown as known:
+        return _answer_again(parts, spec, _row_of(parts, known, key), path)
+    except OtherBody:
+        raise Problem("idempotency-key-reused") from None
+    except StaleVersion as stale:
+        if expected is None:
+            raise Problem("unavailable") from None  # three attempts, each overtaken
+        raise _missed(parts, stale) from None
+    except Conflict:
+        raise Problem("unavailable") from None
+    return _answered(parts, spec, answer, command)
+
+
+def _made_ids(parts: Parts, spec: CommandSpec, sent: Mapping[str, Any]) -> dict[str, UUID]:
+    """Ids of new things that the client left to us."""
+    names = [NEW_ID[spec.command]] if spec.command in NEW_ID else []
+    names += [spec.stream] if spec.opens_stream else []
+    return {name: sent.get(name) or parts.new_id() for name in names}
+
+
+def _known(parts: Parts, key: CommandKey) -> CommandRow | None:
+    row = parts.casebook.streams.find_command(key.subject, key.id)
+    if row is not None and row.key.body != key.body:
+        raise Problem("idempotency-key-reused")
+    return row
+
+
+def _row_of(parts: Parts, known: CommandKnown, key: CommandKey) -> CommandRow:
+    row: CommandRow | None = known.args[0] if known.args else _known(parts, key)
+    if row is None:
+        raise Problem("unavailable")
+    return row
+
+
+def _answered(parts: Parts, spec: CommandSpec, answer: Answer, command: Command) -> Response:
+    stream: UUID = getattr(command, spec.stream)
+    ids = {spec.stream: stream}
+    if spec.command in NEW_ID:
+        ids[NEW_ID[spec.command]] = getattr(command, NEW_ID[spec.command])
+    events = [_recorded(each.stream, each.version, tag_of(type(each.event))) for each in answer.events]
+    version = None
+    if not events:  # the version it left as it was; never asked again from a stored row
+        version = parts.casebook.streams.load([stream])[stream].version
+    return _rendered(spec, stream, answer.position, events, ids, version)
+
+
+def _answer_again(parts: Parts, spec: CommandSpec, row: CommandRow, path: Mapping[str, UUID]) -> Response:
+    """The first answer, from the places of the events it stored."""
+    places = parts.log.places_between(row.first_position, row.last_position)
+    stream = path.get(spec.stream) or places[0].stream  # the first event of an opening command opens the stream
+    ids = {spec.stream: stream}
+    if spec.command in NEW_ID:
+        version = next(each.version for each in places if each.stream == stream)
+        event = parts.casebook.streams.load([stream])[stream].events[version - 1]
+        ids[NEW_ID[spec.command]] = getattr(event, NEW_ID[spec.command])
+    events = [_recorded(each.stream, each.version, each.tag) for each in places]
+    return _rendered(spec, stream, row.last_position, events, ids, None)
+
+
+def _recorded(stream: UUID, version: int, tag: str) -> Recorded:
+    return Recorded(stream, tag.partition(".")[0], version, tag)
+
+
+def _rendered(
+    spec: CommandSpec,
+    stream: UUID,
+    position: int | None,
+    events: Sequence[Recorded],
+    ids: dict[str, UUID],
+    version: int | None,
+) -> Response:
+    answer = CommandAnswer(position, ids, list(events), links_of(spec.kind, stream))
+    response = Response(msgspec.json.encode(answer), CREATED if events else UNCHANGED, mimetype="application/json")
+    reached = max((each.version for each in events if each.stream == stream), default=version)
+    if reached is not None:
+        response.set_etag(str(reached))
+    if events:
+        response.headers["Location"] = self_link(spec.kind, stream)
+    return response
+
+
+def _missed(parts: Parts, stale: StaleVersion) -> Problem:
+    """What happened to the stream since the sender saw it: who recorded what, when."""
+    stream = parts.casebook.streams.load([stale.stream])[stale.stream]
+    recorded_at = {each.version: each.recorded_at for each in parts.log.places_of(stale.stream, stale.expected)}
+    missed = [
+        {"version": version, "tag": tag_of(type(event)), "actor": event.by.actor, "role": event.by.role,
+         "occurred_on": event.on, "recorded_at": recorded_at.get(version)}
+        for version, event in enumerate(stream.events, 1)
+        if version > stale.expected
+    ]  # fmt: skip
+    kind = kind_of_stream(stream.events[0]).name
+    return Problem(
+        "stale-version",
+        params={"expected": stale.expected, "actual": stale.actual},
+        more={"current_version": stale.actual, "missed": missed, "links": links_of(kind, stale.stream)},
+        headers={"ETag": f'"{stale.actual}"'},
+    )
+
+

@@ -1,0 +1,60 @@
+"""Cursors: where a list goes on, encrypted, so that a client can neither read nor make one."""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from flask import request
+
+from api.parts import Parts
+from api.problems import bad_parameter
+
+LONGEST: Final = 1_024  # characters
+MOST_ROWS: Final = 100
+USUAL_ROWS: Final = 25
+NONCE_BYTES: Final = 12
+
+
+def cursor_of(parts: Parts, route: str, after: Any) -> str:
+    """A cursor that says where this route's list goes on; good for this route only."""
+    nonce = parts.new_id().bytes[:4] + parts.new_id().bytes[:8]  # random bytes of two random ids
+    sealed = AESGCM(parts.cursor_key).encrypt(nonce, msgspec.json.encode(after), route.encode())
+    return urlsafe_b64encode(nonce + sealed).decode().rstrip("=")
+
+
+def read_cursor(parts: Parts, route: str, text: str, of: type[Any]) -> Any:
+    """What the cursor says, of this type. Raises Problem bad-cursor."""
+    try:
+        if len(text) > LONGEST:
+            raise ValueError
+        raw = urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
+        clear = AESGCM(parts.cursor_key).decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], route.encode())
+        return msgspec.json.decode(clear, type=of)
+    except (ValueError, InvalidTag, msgspec.MsgspecError):
+        raise bad_parameter("cursor", "bad-cursor") from None
+
+
+def asked_limit() -> int:
+    """How many rows a page has: `limit`, 25 unless given, at most 100."""
+    text = request.args.get("limit")
+    if text is None:
+        return USUAL_ROWS
+    if not (text.isascii() and text.isdecimal() and len(text) < 4 and 1 <= int(text) <= MOST_ROWS):
+        raise bad_parameter("limit")
+    return int(text)
+
+
+def next_page(parts: Parts, route: str, after: Any, **kept: str) -> Mapping[str, str]:
+    """The `Link` header of the following page; none when `after` is None."""
+    if after is None:
+        return {}
+    query = urlencode({**kept, "cursor": cursor_of(parts, route, after)})
+    return {"Link": f'<{request.path}?{query}>; rel="next"'}
+
+

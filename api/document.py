@@ -1,0 +1,180 @@
+"""The OpenAPI 3.1 document: what smorest derives from the routes, put in our house style.
+
+smorest documents errors of its own shape as application/json; here every operation names its problems, its security
+and its shared headers by reference, and every answer's schema comes from the struct it is rendered from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgspec
+from flask_smorest import Api
+
+from api.permissions import roles_of
+from api.problems import STATUS
+
+Document = dict[str, Any]
+
+_COMMON: Final = (401, 403, 404, 422, 500, 503)
+_OF_POST: Final = (400, 409, 412, 413, 415)
+_OF_REPLACING: Final = (428,)
+_TITLES: Final = {
+    400: "The request cannot be read.",
+    401: "No token, or one that proves nothing.",
+    403: "None of the roles that may is yours today; `roles` names them.",
+    404: "Nothing of this kind has this id.",
+    409: "Rules forbid it: every one that holds, each with its way out.",
+    412: "The stream moved on since the version of If-Match; `missed` says what happened.",
+    413: "The body is larger than 1 MiB.",
+    415: "The body is not application/json.",
+    422: "The body or a parameter is wrong in form: every error, each with its pointer.",
+    428: "This command replaces what was seen: If-Match is asked.",
+    500: "An unexpected error; `request_id` names it in our log.",
+    503: "Not now; Retry-After says when.",
+}  # fmt: skip
+
+
+class Error(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One error of a problem."""
+
+    code: str
+    rule: int
+    detail: str
+    way_out: str
+    params: dict[str, Any]
+    pointer: str = ""
+    parameter: str = ""
+
+
+class ProblemBody(msgspec.Struct, frozen=True, rename={"errors": "errors"}):
+    """A problem by RFC 9457: `code` is permanent, texts are in the language asked for."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    errors: list[Error] = []
+
+
+class ForsaApi(Api):  # type: ignore[misc]  # smorest ships no types
+    """smorest without its errors: handlers and responses are ours (api/problems.py)."""
+
+    DEFAULT_ERROR_RESPONSE_NAME = None
+
+    def _register_error_handlers(self) -> None:
+        """None: create_app registers ours."""
+
+    def _register_responses(self) -> None:
+        """Problems by status, referred to by every operation."""
+        for status in sorted(_TITLES):
+            response = {
+                "description": _TITLES[status],
+                "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemBody"}}},
+            }
+            self.spec.components.response(_name(status), response)
+
+
+def document(api: ForsaApi) -> Document:
+    """The whole document, ready to be served."""
+    made: Document = api.spec.to_dict()
+    answers: dict[str, Any] = {}
+    for path, method, operation in operations(made):
+        _complete(operation, method, path, answers)
+    types = [*answers.values(), ProblemBody]
+    _, schemas = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
+    components = made.setdefault("components", {})
+    components["schemas"] = dict(sorted({**components.get("schemas", {}), **schemas}.items()))
+    components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
+    components["parameters"] = PARAMETERS
+    components["headers"] = HEADERS
+    made["info"]["description"] = ABOUT
+    made["servers"] = [{"url": "/"}]
+    return made
+
+
+def operations(made: Document) -> Iterator[tuple[str, str, Document]]:
+    """(path, method, operation) of every operation of the document."""
+    for path, item in made["paths"].items():
+        for method, operation in item.items():
+            if method in ("get", "post"):
+                yield path, method, operation
+
+
+def _complete(operation: Document, method: str, path: str, answers: dict[str, Any]) -> None:
+    of = operation.pop("x-answer")
+    is_command = operation.pop("x-command", False)
+    (shown,) = msgspec.json.schema_components([of], ref_template="#/components/schemas/{name}")[0]
+    answers[str(of)] = of
+    name = operation["operationId"]
+    operation["x-roles"] = list(roles_of(f"{operation['tags'][0]}.{name}"))
+    operation["security"] = [{"bearer": []}]
+    operation.setdefault("parameters", []).extend({"$ref": f"#/components/parameters/{each}"} for each in ("Role", "Language"))
+    content = {"application/json": {"schema": shown}}
+    operation["responses"] = {"200": _answer("What was asked for.", content)}
+    statuses = list(_COMMON)
+    if is_command:
+        operation["responses"] = {
+            "200": _answer("It changed nothing: the same was recorded before.", content),
+            "201": _answer("Recorded.", content, "Location"),
+        }
+        replaces = is_command == "replaces"
+        operation["parameters"] += [
+            {"$ref": "#/components/parameters/IdempotencyKey"},
+            {"$ref": f"#/components/parameters/{'IfMatch' if replaces else 'IfMatchOptional'}"},
+            {"$ref": "#/components/parameters/Correlation"},
+        ]
+        statuses += [*_OF_POST, *(_OF_REPLACING if replaces else ())]
+    elif method == "post":
+        statuses += [400, 413, 415]
+    for status in sorted(statuses):
+        operation["responses"][str(status)] = {"$ref": f"#/components/responses/{_name(status)}"}
+
+
+def _answer(description: str, content: Document, *headers: str) -> Document:
+    names = ("ETag", "Content-Language", "X-Request-Id", *headers)
+    return {
+        "description": description,
+        "headers": {each: {"$ref": f"#/components/headers/{each}"} for each in names},
+        "content": content,
+    }
+
+
+def _name(status: int) -> str:
+    return f"Problem{status}"
+
+
+def _header(name: str, description: str, example: str, *, required: bool = False) -> Document:
+    return {"name": name, "in": "header", "required": required, "description": description, "example": example,
+            "schema": {"type": "string"}}  # fmt: skip
+
+
+PARAMETERS: Final[Document] = {
+    "Role": _header("X-Forsa-Role", "The role to act in, where several of yours may.", "caseworker"),
+    "Language": _header("Accept-Language", "ar-MA (the default), fr or en.", "fr"),
+    "Correlation": _header(
+        "X-Correlation-Id", "A UUID: the larger act this is part of.", "5f0b9c1e-6a53-4f0e-9d6b-0a6f6f727361"
+    ),
+    "IdempotencyKey": _header(
+        "Idempotency-Key",
+        "A UUID, or up to 64 printable characters: the same key is applied once, however often it is sent.",
+        '"0b9bbf4e-3f0f-4f2e-8f6c-0d4f5b7c2a11"',
+        required=True,
+    ),
+    "IfMatch": _header("If-Match", "The ETag of what this replaces.", '"3"', required=True),
+    "IfMatchOptional": _header("If-Match", "Refuse when the stream moved on since this ETag.", '"3"'),
+}
+HEADERS: Final[Document] = {
+    "ETag": {"description": "The stream's version, quoted.", "schema": {"type": "string"}, "example": '"4"'},
+    "Location": {"description": "Where the stream is read.", "schema": {"type": "string"}},
+    "Content-Language": {"description": "The language of the texts.", "schema": {"type": "string"}},
+    "X-Request-Id": {"description": "Names this request in our log.", "schema": {"type": "string", "format": "uuid"}},
+}
+ABOUT: Final = (
+    "Case management of Second Chance Schools. Every act is a POST of a noun of intent under the stream it is about; "
+    "every answer carries the log's `position`, and reads take it back as `at_least`. Every refusal is a problem "
+    "(RFC 9457) with a permanent code, a JSON pointer, the rule, and the way out, in Arabic, French and English."
+)
+assert set(STATUS.values()) <= _TITLES.keys() | {405, 429}, "every status has its description"

@@ -1,0 +1,195 @@
+"""Strict marshmallow fields: one reading of every value, each error with a code, translated at the edge only."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import Any, Final
+from uuid import UUID
+
+from marshmallow import RAISE, Schema, ValidationError, fields
+
+from api.problems import Finding
+from api.strict_json import pointer_part
+from domain.values import parse_amount
+
+LONGEST_TEXT: Final = 2_000  # characters
+MOST_ITEMS: Final = 400  # of one list: an append holds at most 500 events
+CANONICAL_UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
+ISO_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+YEARS: Final = range(1900, 2200)  # the years we take a date or a season of; `date` itself ends at 9999
+CURRENCY: Final = "MAD"
+NAMED: Final = ("unknown-field", "missing-field")  # their texts name the field
+
+
+class Coded(str):
+    """An error's code where marshmallow wants a message; `params` are the data of its text."""
+
+    __slots__ = ("params",)
+    params: Mapping[str, Any]
+
+    def __new__(cls, code: str, **params: Any) -> Coded:
+        """The code is the string itself."""
+        made = super().__new__(cls, code)
+        made.params = params
+        return made
+
+
+class _Strict(fields.Field[Any]):
+    """A field whose errors are codes: absent, or not of its type."""
+
+    expected = "value"
+
+    def make_error(self, key: str, **_: Any) -> ValidationError:
+        """missing-field for an absent value, wrong-type for whatever else marshmallow finds itself."""
+        return self.wrong("missing-field" if key == "required" else "wrong-type")
+
+    def wrong(self, code: str, **params: Any) -> ValidationError:
+        """The error of this code."""
+        if code == "wrong-type":
+            params = {"expected": self.expected, **params}
+        return ValidationError([Coded(code, **params)])  # type: ignore[list-item]  # a str, all the same
+
+
+class Text(_Strict, fields.String):
+    """A text. One that is required may not be blank."""
+
+    expected = "text"
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        if not isinstance(value, str):
+            raise self.wrong("wrong-type")
+        if len(value) > LONGEST_TEXT:
+            raise self.wrong("wrong-type", expected=f"text ≤ {LONGEST_TEXT}")
+        if self.required and not value.strip():
+            raise self.wrong("missing-field")
+        return value
+
+
+class Whole(_Strict, fields.Integer):
+    """A whole number; never a text or a truth value."""
+
+    expected = "integer"
+
+    def __init__(self, *, within: range | None = None, **kwargs: Any) -> None:
+        """within: the numbers it takes; those of 32 bits unless given."""
+        super().__init__(strict=True, **kwargs)
+        self.within = within or range(-(2**31), 2**31)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
+        if type(value) is not int:
+            raise self.wrong("wrong-type")
+        if value not in self.within:
+            raise self.wrong("wrong-type", expected=f"integer {self.within.start}–{self.within.stop - 1}")
+        return value
+
+
+class YesNo(_Strict, fields.Boolean):
+    """true or false, nothing that looks like it."""
+
+    expected = "boolean"
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
+        if type(value) is not bool:
+            raise self.wrong("wrong-type")
+        return value
+
+
+class Day(_Strict, fields.Date):
+    """A day as YYYY-MM-DD, in no other of ISO 8601's forms."""
+
+    expected = "date"
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> date:  # type: ignore[override]
+        day = read_day(value) if isinstance(value, str) else None
+        if day is None:
+            raise self.wrong("bad-date")
+        return day
+
+
+class Id(_Strict, fields.UUID):
+    """A UUID in its canonical form: no braces, no prefix."""
+
+    expected = "uuid"
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> UUID:
+        found = read_uuid(value) if isinstance(value, str) else None
+        if found is None:
+            raise self.wrong("bad-uuid")
+        return found
+
+
+class Amount(_Strict):
+    """Money: {"value": "1234.50", "currency": "MAD"}. Loaded as centimes."""
+
+    expected = "amount"
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
+        if not isinstance(value, dict) or value.keys() != {"value", "currency"} or value["currency"] != CURRENCY:
+            raise self.wrong("wrong-type")
+        try:
+            return parse_amount(value["value"])
+        except (ValueError, TypeError, AttributeError):
+            raise self.wrong("wrong-type") from None
+
+
+class Listed(_Strict, fields.List):  # type: ignore[type-arg]  # marshmallow 4's stubs and classes differ
+    """A list of at most MOST_ITEMS."""
+
+    expected = "list"
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[Any]:
+        if isinstance(value, list) and len(value) > MOST_ITEMS:
+            raise self.wrong("wrong-type", expected=f"list ≤ {MOST_ITEMS}")
+        return super()._deserialize(value, attr, data, **kwargs)
+
+
+class Part(_Strict, fields.Nested):
+    """An object inside the body."""
+
+    expected = "object"
+
+
+class Form(Schema):
+    """A body, or a part of one, or the query of a request: unknown names are refused."""
+
+    class Meta:
+        """Nothing is ignored."""
+
+        unknown = RAISE
+
+    error_messages = {"unknown": Coded("unknown-field"), "type": Coded("wrong-type", expected="object")}
+
+
+def read_day(text: str) -> date | None:
+    """The day of a text YYYY-MM-DD; None for any other text."""
+    if not ISO_DAY.fullmatch(text):
+        return None
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return day if day.year in YEARS else None
+
+
+def read_uuid(text: str) -> UUID | None:
+    """The UUID of a canonical text, None for any other and for the nil UUID."""
+    if not CANONICAL_UUID.fullmatch(text):
+        return None
+    return UUID(text) if UUID(text).int else None
+
+
+def findings_of(messages: Any, pointer: str = "") -> Iterator[Finding]:
+    """marshmallow's tree of errors as findings with JSON pointers, in the order of the form."""
+    if isinstance(messages, Mapping):
+        for key, inner in messages.items():
+            here = pointer if key == "_schema" else f"{pointer}/{pointer_part(key)}"
+            yield from findings_of(inner, here)
+    elif isinstance(messages, list):
+        for each in messages:
+            yield from findings_of(each, pointer)
+    else:
+        code = messages if isinstance(messages, Coded) else Coded("wrong-type", expected="value")
+        name = pointer.rpartition("/")[2]
+        yield Finding(str(code), pointer, params={**code.params, **({"name": name} if code in NAMED else {})})

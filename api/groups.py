@@ -1,0 +1,125 @@
+"""A group's week of attendance in one answer: who was seated, each day's mark, the sessions held, what is locked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, timedelta
+from uuid import UUID
+
+import msgspec
+from flask import Response, request
+from flask_smorest import Blueprint
+
+from api.answers import MOMENT, answer, read_route, seen
+from api.forms import read_day
+from api.links import links_of
+from api.parts import Parts
+from api.problems import bad_parameter
+from domain.casebook import Stream
+from domain.event import Event
+from domain.group import Group, HeldSession, SeatFreed, SeatTaken
+from domain.learner.state import Learner
+from domain.learner.training import Week
+from domain.reference import code_list
+from domain.streams import KINDS, fold
+from domain.values import is_monday, month_of
+
+DAYS: int = 7
+
+
+class DayShown(msgspec.Struct, frozen=True):
+    """One cell: the mark in force, None where nothing was recorded."""
+
+    date: date
+    status: str | None = None
+    minutes: int | None = None
+    is_flagged: bool = False  # recorded, not counted until settled
+
+
+class RowShown(msgspec.Struct, frozen=True):
+    """One seated learner's week."""
+
+    learner: UUID
+    enrolment: UUID
+    version: int | None  # of the event in force, to be withdrawn or settled by; None: nothing recorded
+    days: list[DayShown]
+
+
+class WeekShown(msgspec.Struct, frozen=True):
+    """A group's week in one component."""
+
+    group: UUID
+    version: int
+    position: int
+    week: date
+    component: str
+    sessions: list[HeldSession]
+    locked_months: list[date]
+    rows: list[RowShown]
+    links: dict[str, str]
+
+
+def register_groups(parts: Parts, blueprint: Blueprint) -> None:
+    """The week's route."""
+
+    @read_route(
+        blueprint, "/v1/groups/<uuid:group>/attendance", "get-attendance", WeekShown, "week", "component", *MOMENT
+    )
+    def get_attendance(group: UUID) -> Response:
+        """A group's week of attendance in one component: each learner seated in that week, each day."""
+        week, component = _asked_week(), _asked_component()
+        loaded, position = seen(parts, "group", group)
+        state: Group = loaded.state
+        seats = seated_in(loaded.stream.events, week)
+        streams = parts.casebook.streams.load(list(dict.fromkeys(seats.values())), position)
+        rows = [
+            _row(streams[learner], enrolment, group, week, component) for enrolment, learner in seats.items()
+        ]
+        sessions = [each for each in state.weeks.get(week, ()) if each.component == component]
+        locked = sorted({month_of(day) for day in _days(week)} & state.locked)
+        shown = WeekShown(
+            group, state.version, position, week, component, sessions, locked, rows, links_of("group", group)
+        )
+        return answer(shown, version=state.version)
+
+
+def seated_in(events: Iterable[Event], week: date) -> dict[UUID, UUID]:
+    """Enrolment → learner of every seat held on some day of the week, in the order the seats were taken."""
+    seats: dict[UUID, UUID] = {}
+    for event in events:
+        if isinstance(event, SeatTaken) and event.on < week + timedelta(days=DAYS):
+            seats[event.enrolment] = event.learner
+        elif isinstance(event, SeatFreed) and event.on < week:
+            seats.pop(event.enrolment, None)
+    return seats
+
+
+def _row(stream: Stream, enrolment: UUID, group: UUID, week: date, component: str) -> RowShown:
+    learner: Learner = fold(KINDS["learner"], stream.events)
+    held = learner.training.weeks.get((enrolment, group, week, component))
+    return RowShown(stream.id, enrolment, held.version if held else None, [_cell(held, day) for day in _days(week)])
+
+
+def _cell(held: Week | None, day: date) -> DayShown:
+    mark = next((each for each in held.days if each.date == day), None) if held else None
+    if held is None or mark is None:
+        return DayShown(day)
+    return DayShown(day, mark.status, mark.minutes, day in held.flagged)
+
+
+def _days(week: date) -> list[date]:
+    return [week + timedelta(days=each) for each in range(DAYS)]
+
+
+def _asked_week() -> date:
+    day = read_day(request.args.get("week", ""))
+    if day is None or not is_monday(day):
+        raise bad_parameter("week")
+    return day
+
+
+def _asked_component() -> str:
+    component = request.args.get("component", "")
+    if component not in code_list("component").codes:
+        raise bad_parameter("component")
+    return component

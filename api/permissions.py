@@ -1,0 +1,132 @@
+"""Who may ask for what: one row a route. A route without a row stops the start.
+
+Commands have their roles in their own table row; reads and the rest stand here. Scopes (whose learners, which centre)
+come with the next issue: `in_scope` is their place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from flask import Flask, g, request
+
+from api.parts import HeldGrant, Parts
+from api.problems import Problem
+from domain.kind import CommandSpec
+from domain.streams import COMMANDS, KINDS
+
+# The operator runs the system and reads no learner; a referrer sees the status of its referrals (a later issue).
+_LEARNER_READERS = (
+    "caseworker", "educator", "coordinator", "counsellor", "provincial_directorate", "aref", "ministry", "auditor",
+    "en_agent", "data_protection_officer",
+)  # fmt: skip
+_FINDERS = ("caseworker", "educator", "coordinator", "counsellor", "provincial_directorate", "aref", "en_agent")
+_AUDITORS = (
+    "coordinator", "provincial_directorate", "aref", "ministry", "auditor", "en_agent", "data_protection_officer",
+)  # fmt: skip
+_EVERYBODY = (*_LEARNER_READERS, "accountant", "operator")
+
+READS: Final[Mapping[str, tuple[str, ...]]] = {
+    "learners.list-learners": _FINDERS,
+    "learners.search-learners": _FINDERS,
+    "learners.get-learner": _LEARNER_READERS,
+    "learners.get-timeline": _LEARNER_READERS,
+    "learners.get-audit-trail": _AUDITORS,
+    "learners.get-event": _AUDITORS,
+    "learners.get-possible-commands": _LEARNER_READERS,
+    "groups.get-group": _LEARNER_READERS,
+    "groups.get-attendance": _LEARNER_READERS,
+    "centres.get-centre": _EVERYBODY,
+    "conventions.get-convention": _EVERYBODY,
+    "diploma-sessions.get-diploma-session": _LEARNER_READERS,
+    "organisations.get-organisation": _EVERYBODY,
+    "parameters.get-parameter": _EVERYBODY,
+    "workers.get-worker": _EVERYBODY,
+}
+# No token asked: nothing here is about anybody.
+PUBLIC: Final = frozenset(
+    {"house.live", "house.ready", "house.status", "house.problem", "house.openapi", "house.docs", "house.docs-file"}
+)
+WRITES: Final[Mapping[str, tuple[str, ...]]] = {
+    f"{KINDS[spec.kind].plural}.{spec.name}": spec.roles for spec in COMMANDS
+}
+
+
+class RouteWithoutRow(Exception):
+    """A route has no row in the permission table, or a row no route."""
+
+
+class Sender(msgspec.Struct, frozen=True):
+    """Who sent the request, in which role, for which organisation."""
+
+    worker: UUID
+    role: str
+    org: UUID
+    grants: tuple[HeldGrant, ...]
+
+
+def roles_of(endpoint: str) -> tuple[str, ...]:
+    """The roles that may use a route, the usual one first."""
+    return WRITES[endpoint] if endpoint in WRITES else READS[endpoint]
+
+
+def check_every_route(app: Flask) -> None:
+    """Raises RouteWithoutRow unless routes and rows match one to one."""
+    routes = {rule.endpoint for rule in app.url_map.iter_rules()}
+    rows = PUBLIC | READS.keys() | WRITES.keys()
+    if routes != rows:
+        raise RouteWithoutRow(", ".join(sorted(routes ^ rows)))
+
+
+def guard(app: Flask, parts: Parts) -> None:
+    """Every request to a route with roles names a worker who holds one of them today."""
+
+    @app.before_request
+    def ask() -> None:
+        endpoint = request.endpoint
+        if endpoint is not None and endpoint not in PUBLIC and request.method != "OPTIONS":
+            g.sender = _sender(parts, roles_of(endpoint))
+
+
+def sender() -> Sender:
+    """Who sent this request."""
+    found: Sender = g.sender
+    return found
+
+
+def in_scope(who: Sender) -> Callable[[CommandSpec, Mapping[str, Any]], None]:
+    """The check of scopes that the casebook calls with what the command reads. Every scope passes until issue 4."""
+
+    def check(_spec: CommandSpec, _read: Mapping[str, Any]) -> None:
+        assert who.grants, "a sender holds at least the grant that let the request in"
+
+    return check
+
+
+def _sender(parts: Parts, roles: Sequence[str]) -> Sender:
+    worker = _worker(parts)
+    grants = tuple(parts.grants_of(worker))
+    wanted = request.headers.get("X-Forsa-Role")
+    held = {grant.role: grant.org for grant in reversed(grants)}
+    role = next((each for each in roles if each in held and wanted in (None, each)), None)
+    if role is None:
+        raise _not_your_role(roles)
+    return Sender(worker, role, held[role], grants)
+
+
+def _worker(parts: Parts) -> UUID:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    login = parts.verify(token.strip()) if scheme.lower() == "bearer" and token.strip() else None
+    if login is None:
+        raise Problem("unauthenticated", headers={"WWW-Authenticate": 'Bearer realm="forsa"'})
+    worker = parts.worker_of(login.issuer, login.subject)
+    if worker is None:
+        raise Problem("not-your-role", more={"roles": []})
+    return worker
+
+
+def _not_your_role(roles: Sequence[str]) -> Problem:
+    return Problem("not-your-role", params={"roles": list(roles)}, more={"roles": list(roles)})

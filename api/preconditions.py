@@ -1,0 +1,92 @@
+"""What a request says about what its sender knows already: command ids, versions seen, moments asked for."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Final
+from uuid import UUID
+
+from flask import request
+
+from api.forms import read_uuid
+from api.parts import Parts
+from api.problems import Finding, Problem, bad_parameter
+from domain.casebook import CommandKey
+
+QUOTED: Final = re.compile(r'"([\x20\x21\x23-\x7e]{1,64})"')  # RFC 8941 string, without its escapes
+BARE: Final = re.compile(r"[\x21\x23-\x7e][\x20-\x7e]{0,63}")
+ENTITY_TAG: Final = re.compile(r'"(\d{1,18})"', re.ASCII)
+POSITION: Final = re.compile(r"\d{1,18}", re.ASCII)
+# RFC 3339 with an offset; a "+" that a form-encoded query turned into a space is read as it was meant
+MOMENT: Final = re.compile(
+    r"(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}:\d{2})(\.\d{1,6})?\d*([Zz]|[+ -]\d{2}:\d{2})", re.ASCII
+)
+
+
+def command_key(parts: Parts, subject: UUID) -> CommandKey:
+    """What makes this request known when it is sent again. Raises Problem idempotency-key-missing."""
+    header = request.headers.get("Idempotency-Key", "").strip()
+    found = QUOTED.fullmatch(header) or BARE.fullmatch(header)
+    if not found:
+        raise bad_parameter("Idempotency-Key", "idempotency-key-missing")
+    text = found[found.lastindex or 0]
+    known = read_uuid(text)
+    said = b"\n".join((request.method.encode(), request.path.encode(), request.get_data()))
+    return CommandKey(subject, known.bytes if known else parts.body_digest(b"key\0" + text.encode()),
+                      parts.body_digest(said))  # fmt: skip
+
+
+def expected_version(*, must: bool) -> int | None:
+    """The version of If-Match, None where it is absent. Raises Problem: if-match-missing where it `must` be there."""
+    header = request.headers.get("If-Match")
+    if header is None:
+        if must:
+            raise Problem("if-match-missing", findings=[Finding("if-match-missing", parameter="If-Match")])
+        return None
+    found = ENTITY_TAG.fullmatch(header.strip())
+    if not found:
+        raise bad_parameter("If-Match")
+    return int(found[1])
+
+
+def correlation() -> UUID | None:
+    """The id of the larger act this request is part of, where its sender gave one that is a UUID."""
+    return read_uuid(request.headers.get("X-Correlation-Id", ""))
+
+
+def asked_position(parts: Parts) -> int | None:
+    """The position that `as_of` means, None for now. Raises Problem: as-of-in-future, bad-parameter."""
+    text = request.args.get("as_of")
+    if text is None:
+        return None
+    position = parts.log.position_at(_moment(text))
+    if position is None:
+        raise Problem("as-of-in-future", findings=[Finding("as-of-in-future", parameter="as_of")])
+    return position
+
+
+def at_least() -> int | None:
+    """The position the answer must have seen, None where none is asked."""
+    text = request.args.get("at_least")
+    if text is None:
+        return None
+    if not POSITION.fullmatch(text):
+        raise bad_parameter("at_least")
+    return int(text)
+
+
+def not_reached(position: int) -> Problem:
+    """What was asked for has not been seen within the time a request waits."""
+    return Problem("at-least-not-reached", more={"position": position}, headers={"Retry-After": "1"})
+
+
+def _moment(text: str) -> datetime:
+    found = MOMENT.fullmatch(text)
+    if not found:
+        raise bad_parameter("as_of")
+    day, time, fraction, offset = found.groups()
+    try:
+        return datetime.fromisoformat(f"{day}T{time}{fraction or ''}{offset.replace(' ', '+').upper()}").astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise bad_parameter("as_of") from None

@@ -1,0 +1,182 @@
+"""Problems (RFC 9457): every answer that is not what was asked for. The only status codes of the API stand here.
+
+A problem has a permanent code; its texts come from the catalogues by that code. Errors inside it carry a JSON pointer
+(or the name of a header or parameter), the number of the rule in DOMAIN §5, and the way out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+from flask import Response
+
+from api.languages import TAGS, language, say
+from domain.centre import NotPositive
+from domain.convention import AgeBandReversed
+from domain.diploma_session import JuryMissing
+from domain.errors import OccurredInFuture, ReasonNeeded, RuleBroken, UnknownCode, UnknownStream, code_of
+from domain.group import BadTime, NotAFirstDay, NotAMonday, OutsideWeek, TradeMissing
+from domain.learner.diploma import MarkOfAnAbsentee, MarkOutOfRange, SameNumberTwice
+from domain.learner.identification import BornInFuture, NamesMissing, NameUnreadable, NothingVerifies, RuleNotDerogable
+from domain.learner.training import SameDayTwice, SameLearnerTwice, SheetEmpty
+from domain.organisation import EndsBeforeStart, NameMissing
+from domain.parameter import NotAParameterValue
+
+OK: Final = 200
+CREATED: Final = 201
+UNCHANGED: Final = 200
+NOT_FOUND: Final = 404
+FORM: Final = 422  # the request itself is wrong, whatever is stored
+RULE: Final = 409  # what is stored forbids it
+
+# problem code → status, of the problems that no rule of the domain makes
+STATUS: Final[Mapping[str, int]] = {
+    "idempotency-key-missing": 400,
+    "malformed-json": 400,
+    "duplicate-json-key": 400,
+    "bad-character": 400,
+    "unauthenticated": 401,
+    "not-your-role": 403,
+    "not-found": NOT_FOUND,
+    "method-not-allowed": 405,
+    "stale-version": 412,
+    "body-too-large": 413,
+    "unsupported-media-type": 415,
+    "invalid-body": FORM,
+    "unknown-field": FORM,
+    "missing-field": FORM,
+    "wrong-type": FORM,
+    "bad-date": FORM,
+    "bad-uuid": FORM,
+    "bad-parameter": FORM,
+    "bad-cursor": FORM,
+    "as-of-in-future": FORM,
+    "idempotency-key-reused": FORM,
+    "if-match-missing": 428,
+    "too-many-requests": 429,
+    "internal-error": 500,
+    "unavailable": 503,
+    "at-least-not-reached": 503,
+}
+BY_STATUS: Final = {404: "not-found", 405: "method-not-allowed", 413: "body-too-large", 415: "unsupported-media-type"}
+
+# Refusals that judge the request alone; every other refusal is a rule over what is stored.
+OF_FORM: Final[frozenset[type[RuleBroken]]] = frozenset(
+    {
+        UnknownCode, OccurredInFuture, ReasonNeeded, NotAParameterValue, NameMissing, EndsBeforeStart, NotPositive,
+        AgeBandReversed, TradeMissing, NotAMonday, NotAFirstDay, OutsideWeek, BadTime, JuryMissing, SameNumberTwice,
+        MarkOutOfRange, MarkOfAnAbsentee, NamesMissing, NameUnreadable, BornInFuture, NothingVerifies,
+        RuleNotDerogable, SameLearnerTwice, SameDayTwice, SheetEmpty,
+    }
+)  # fmt: skip
+
+RETRY_SECONDS: Final = "1"
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One error of a problem: its code, and where in the request it is."""
+
+    code: str
+    pointer: str | None = None  # JSON pointer into the body; empty: the body as a whole
+    parameter: str | None = None  # name of a path or query parameter, or of a header
+    rule: int = 0
+    params: Mapping[str, Any] = {}
+
+
+class Problem(Exception):
+    """An answer that is a problem. `more` are its further members, `headers` those of the answer."""
+
+    def __init__(
+        self,
+        code: str,
+        *,
+        findings: Sequence[Finding] = (),
+        params: Mapping[str, Any] | None = None,
+        more: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """code: one of STATUS."""
+        super().__init__(code)
+        self.code, self.findings, self.params = code, tuple(findings), params or {}
+        self.more, self.headers = more or {}, headers or {}
+
+
+def bad_parameter(name: str, code: str = "bad-parameter") -> Problem:
+    """A query parameter or header that cannot be read."""
+    return Problem(code, params={"name": name}, findings=[Finding(code, parameter=name, params={"name": name})])
+
+
+def status_of(broken: RuleBroken) -> int:
+    """The status of one refusal."""
+    if isinstance(broken, UnknownStream):
+        return FORM if broken.pointer else NOT_FOUND
+    return FORM if type(broken) in OF_FORM else RULE
+
+
+def problem_response(problem: Problem) -> Response:
+    """The problem in the asked language."""
+    title, way_out = _words(problem.code, problem.params)
+    body = {"title": title, "detail": way_out, "code": problem.code, **problem.more}
+    return _rendered(STATUS[problem.code], body, problem.findings, problem.headers)
+
+
+def refusal_response(broken: Sequence[RuleBroken]) -> Response:
+    """Every rule that holds. Not found before wrong in form before forbidden by what is stored."""
+    statuses = {status_of(each) for each in broken}
+    if NOT_FOUND in statuses:
+        return problem_response(Problem("not-found"))
+    title, way_out = _words(broken[0].code, broken[0].params)
+    findings = [Finding(each.code, each.pointer, None, each.RULE, each.params) for each in broken]
+    status = FORM if FORM in statuses else RULE
+    return _rendered(status, {"title": title, "detail": way_out, "code": broken[0].code}, findings, {})
+
+
+def codes_of_rules() -> dict[str, type[RuleBroken]]:
+    """Every refusal there is, by code."""
+    return {code_of(each): each for each in _subclasses(RuleBroken)}
+
+
+def explained(code: str) -> dict[str, Any] | None:
+    """What a code means, in the asked language; None for a code that is none."""
+    rule = codes_of_rules().get(code)
+    if rule is None and code not in STATUS:
+        return None
+    names = [name for name in rule.__struct_fields__ if name != "pointer"] if rule else []
+    title, way_out = _words(code, {name: f"[{name}]" for name in names})
+    status = STATUS[code] if rule is None else FORM if rule in OF_FORM else RULE
+    about = (rule.__doc__ or "").strip().splitlines()[0] if rule else ""
+    return {"code": code, "status": status, "title": title, "way_out": way_out, "rule": rule.RULE if rule else 0,
+            "params": names, "about": about}  # fmt: skip
+
+
+def _subclasses(of: type[RuleBroken]) -> Iterator[type[RuleBroken]]:
+    for each in of.__subclasses__():
+        yield each
+        yield from _subclasses(each)
+
+
+def _words(code: str, params: Mapping[str, Any]) -> tuple[str, str]:
+    """What is wrong and the way out."""
+    key = f"{'problem' if code in STATUS else 'refusal'}.{code}"
+    return say(key, **params), say(f"{key}.way-out", **params)
+
+
+def _rendered(status: int, body: dict[str, Any], findings: Sequence[Finding], headers: Mapping[str, str]) -> Response:
+    shown = {"type": f"/v1/problems/{body['code']}", "status": status, **body}
+    if findings:
+        shown["errors"] = [_shown(each) for each in findings]
+    response = Response(msgspec.json.encode(shown), status, mimetype="application/problem+json")
+    response.headers.update(headers)
+    response.headers["Content-Language"] = TAGS[language()]
+    if status == STATUS["unavailable"]:
+        response.headers.setdefault("Retry-After", RETRY_SECONDS)
+    return response
+
+
+def _shown(finding: Finding) -> dict[str, Any]:
+    detail, way_out = _words(finding.code, finding.params)
+    place = {"pointer": finding.pointer} if finding.parameter is None else {"parameter": finding.parameter}
+    return {**place, "code": finding.code, "rule": finding.rule, "detail": detail, "way_out": way_out,
+            "params": dict(finding.params)}  # fmt: skip

@@ -1,0 +1,40 @@
+"""Parameters and headers that many operations share, as the OpenAPI document shows them."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from api.cursors import MOST_ROWS, USUAL_ROWS
+
+
+def _query(name: str, description: str, example: Any, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "in": "query", "required": False, "description": description, "example": example,
+            "schema": schema}  # fmt: skip
+
+
+QUERY: Final[dict[str, dict[str, Any]]] = {
+    each["name"]: each
+    for each in (
+        _query(
+            "as_of",
+            "What was known at this moment (RFC 3339). A moment later than now is refused.",
+            "2026-11-22T09:00:00Z",
+            {"type": "string", "format": "date-time"},
+        ),
+        _query(
+            "at_least",
+            "A position of an earlier answer: the read waits up to 250 ms until it is seen, else 503.",
+            1207,
+            {"type": "integer", "minimum": 0},
+        ),
+        _query("cursor", "Where the list goes on: from the `Link` header of the page before.", "b64…", {"type": "string"}),
+        _query(
+            "limit",
+            f"Rows of a page, {USUAL_ROWS} unless given.",
+            USUAL_ROWS,
+            {"type": "integer", "minimum": 1, "maximum": MOST_ROWS},
+        ),
+        _query("week", "The week, named by its Monday.", "2026-11-16", {"type": "string", "format": "date"}),
+        _query("component", "A code of the list `component`.", "workshop", {"type": "string"}),
+    )
+}
