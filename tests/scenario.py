@@ -3,8 +3,8 @@
     given(*ORIENTED).when(ENROL_LEARNER, by=CASEWORKER).then((AMINA, LEARNER_ENROLLED))
     given(*ENROLLED).when(ENROL_LEARNER, by=CASEWORKER).refused(AlreadyEnrolled)
 
-Fixed time, ids and nonce. `today` is the day of the last event given unless said otherwise. For the pure domain only:
-the store has its own tests on PostgreSQL.
+Fixed time, ids and nonce. `today` is the day of the last event given, or of the command where that is later, unless
+said otherwise. For the pure domain only: the store has its own tests on PostgreSQL.
 """
 
 from __future__ import annotations
@@ -160,7 +160,7 @@ class Scenario:
         expected_version: int | None = None,
     ) -> Outcome:
         """The command is sent on that day; what came of it."""
-        self.today = today or self.today
+        self.today = today or max(self.today, command.occurred_on() or self.today)
         before = (tuple(self.streams.log), dict(self.streams.claims), dict(self.streams.commands))
         try:
             answer = self.casebook.execute(command, by, key=key, expected_version=expected_version)

@@ -121,15 +121,30 @@ def identify_learner(command: IdentifyLearner, act: Act) -> Changes:
     return [(command.learner, event)]
 
 
+def opens_contacts(command: Any, seen: Mapping[str, Any]) -> dict[UUID, SealedFact[Any]]:
+    """The contacts in force of the command's learner."""
+    fact = seen["learner"].identification.contacts
+    return {} if fact is None else {command.learner: fact}
+
+
 def record_identity(
-    command: RecordIdentity, act: Act, *, learner: Learner, identities: Mapping[UUID, Identity | Erased]
+    command: RecordIdentity,
+    act: Act,
+    *,
+    learner: Learner,
+    identities: Mapping[UUID, Identity | Erased],
+    contacts: Mapping[UUID, Contacts | Erased],
 ) -> Changes:
-    """This identity is in force; it names the version it replaces. The same identity again changes nothing."""
+    """This identity is in force; it names the version it replaces. The same identity and contacts change nothing."""
+    sent = Contacts(command.phone, command.address) if command.phone or command.address else None
+    held_contacts = contacts.get(command.learner)
     names, unreadable = _clean(command.names)
     refuse_if(
         *unreadable,
         *_bad_identity(command, act),
-        IdentityErased() if isinstance(identities.get(command.learner), Erased) else None,
+        IdentityErased()
+        if isinstance(identities.get(command.learner), Erased) or (sent and isinstance(held_contacts, Erased))
+        else None,
     )
     identity = Identity(
         names,
@@ -140,14 +155,13 @@ def record_identity(
         command.nationality,
         command.identifiers,
     )
-    has_contacts = command.phone is not None or command.address is not None
-    if identities.get(command.learner) == identity and not has_contacts:
+    if identities.get(command.learner) == identity and sent in (None, held_contacts):
         return []
     held = learner.identification.identity
     event = act.event(
         IdentityRecorded,
         identity=clear(identity),
-        contacts=clear(Contacts(command.phone, command.address)) if has_contacts else None,
+        contacts=clear(sent) if sent else None,
         replaces=held.version if held else None,
     )
     return [(command.learner, event)]
@@ -290,7 +304,7 @@ COMMANDS = (
         stream="learner",
         noun="identities",
         roles=("caseworker", "coordinator"),
-        opens={"identities": opens_identity},
+        opens={"identities": opens_identity, "contacts": opens_contacts},
         replaces=True,
     ),
     CommandSpec(
