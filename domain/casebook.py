@@ -326,7 +326,10 @@ def decide(
     arguments: Mapping[str, Any],
     opened: Mapping[str, Mapping[UUID, Any]],
 ) -> Changes:
-    """What the command does, or Refused with every rule that holds: those of the act itself and its own."""
+    """What the command does, or Refused with every rule that holds: those of the act itself and its own.
+
+    An act that changes nothing has nothing to give a reason for: what was sent before may be sent again at any time.
+    """
     status = primary.kind.status_of(primary.state)
     allowed = primary.kind.life_cycle[status]
     if spec.name not in allowed:
@@ -336,7 +339,7 @@ def decide(
         changes = spec.decide(command, act, **_asked_for(spec, {**arguments, **opened}))
     except Refused as refused:
         raise Refused(*broken, *refused.broken) from None
-    if broken:
+    if broken and changes:
         raise Refused(*broken)
     return changes
 
