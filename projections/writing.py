@@ -57,7 +57,7 @@ def add_entries(connection: psycopg.Connection[Any], view: EntryView, entries: E
 def replace_rows(connection: psycopg.Connection[Any], view: StreamView, changed: StreamRows, suffix: str = "") -> None:
     """The touched streams have these rows and no others."""
     if is_one_row(view):
-        _delete(connection, view, [stream for stream in changed.touched if stream not in set(changed.streams)], suffix)
+        _delete(connection, view, list(set(changed.touched).difference(changed.streams)), suffix)
     elif changed.touched:
         _delete(connection, view, changed.touched, suffix)
     if len(changed.rows) <= FEW_ROWS:

@@ -53,6 +53,11 @@ def ident(name: str) -> UUID:
     return uuid5(UUID("8a0f3a52-6a4e-4a59-9c1c-3f9f6f2f1d10"), name)
 
 
+def worker(role: str) -> UUID:
+    """The worker who holds this role."""
+    return ident(f"worker {role}")
+
+
 class Api:
     """A client that speaks for a worker of each role."""
 
@@ -136,7 +141,7 @@ def composed(web_dsn: str, keys_dsn: str, token_key: Path) -> Forsa:
     forsa = compose(settings_of(web_dsn, keys_dsn, token_key), now=lambda: NOW)
     events = [NewEvent(stream, version, event) for stream, version, event in world()]
     taken: list[tuple[Claim, UUID]] = [
-        (forsa.event_log.digest("login", f"{DEVELOPMENT_ISSUER} {role}"), ident(role)) for role in ROLES
+        (forsa.event_log.digest("login", f"{DEVELOPMENT_ISSUER} {role}"), worker(role)) for role in ROLES
     ]
     forsa.event_log.append(Append(tuple(events), taken=tuple(taken)))
     return forsa
@@ -164,15 +169,15 @@ def _said(event_class: type[Event], **fields: Any) -> Event:
 
 
 def _grant(role: str) -> AccessGranted:
-    return AccessGranted(on=DAY, by=SYSTEM, grant=ident(f"grant {role}"), subject=ident(role), role=role,
+    return AccessGranted(on=DAY, by=SYSTEM, grant=ident(f"grant {role}"), subject=worker(role), role=role,
                          scope="national", scope_id="", purpose="duty", valid_from=DAY)  # fmt: skip
 
 
 def _worker(role: str, organisation: str) -> Iterator[tuple[UUID, int, Event]]:
     person = clear(WorkerPerson(f"عامل {role}"))
-    yield ident(role), 1, _said(WorkerRecorded, person=person, organisation=ident(organisation), function="other")
+    yield worker(role), 1, _said(WorkerRecorded, person=person, organisation=ident(organisation), function="other")
     login = clear(Login(DEVELOPMENT_ISSUER, role))
-    yield ident(role), 2, _said(LoginBound, issuer=DEVELOPMENT_ISSUER, login=login)
+    yield worker(role), 2, _said(LoginBound, issuer=DEVELOPMENT_ISSUER, login=login)
 
 
 def _convention() -> Event:
