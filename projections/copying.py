@@ -53,7 +53,8 @@ _WRITERS: Final[dict[str, Callable[[Any], bytes]]] = {
     "jsonb": lambda value: _with_length(b"\1" + value.encode()),
     "text[]": _texts,
 }
-_REPEATING: Final = frozenset({"text", "uuid", "date", "integer"})  # a page holds few different ones in a column
+_SAMPLE: Final = 64
+_FEW: Final = 16  # different values in the sample, for a column worth remembering
 
 
 class _Written(dict[Any, bytes]):
@@ -80,9 +81,9 @@ def copy_bytes(places: Iterable[bytes], place_width: int, column_types: Sequence
     return b"".join([HEADER, *chain.from_iterable(zip(count, places, *columns, strict=False)), TRAILER])
 
 
-def _column(kind: str, values: Iterable[Any]) -> Iterable[bytes]:
+def _column(kind: str, values: Sequence[Any]) -> Iterable[bytes]:
     write = _WRITERS[kind]
-    if kind in _REPEATING:
+    if kind != "text[]" and len(set(values[:_SAMPLE])) <= _FEW:
         return map(_Written(write).__getitem__, values)
     return (NULL if value is None else write(value) for value in values)
 
