@@ -63,3 +63,10 @@ def seen(parts: Parts, kind: str, stream: UUID) -> tuple[Loaded, int]:
     if position < (at_least() or 0):
         raise not_reached(position)
     return parts.casebook.load(kind, stream, position), position
+
+
+def wait_for_views(parts: Parts, *views: str) -> None:
+    """These views have come to the position of `at_least`, where one is asked. Raises Problem at-least-not-reached."""
+    wanted = at_least()
+    if wanted is not None and not parts.views.wait_for(wanted, views):
+        raise not_reached(min(parts.views.positions()[view] for view in views))

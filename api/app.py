@@ -14,6 +14,7 @@ from api.bodies import LARGEST_BYTES, StrictParser
 from api.commands import register_commands
 from api.document import ForsaApi
 from api.groups import register_groups
+from api.history import register_history
 from api.house import register_house
 from api.languages import TAGS, language
 from api.learners import register_learners
@@ -52,6 +53,7 @@ def create_app(parts: Parts) -> Flask:
     register_learners(parts, blueprints["learners"])
     register_groups(parts, blueprints["groups"])
     register_kinds(parts, blueprints)
+    register_history(parts, blueprints)
     for blueprint in blueprints.values():
         api.register_blueprint(blueprint)
     register_house(app, parts, api)

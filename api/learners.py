@@ -1,133 +1,167 @@
-"""Reads of learners."""
+"""Reads of learners: the record with the person opened at read time, the list without names, the search by POST."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date
 from typing import Any
 from uuid import UUID
 
 import msgspec
-from flask import Response
+from flask import Response, request
 from flask_smorest import Blueprint
 
-from api.answers import MOMENT, answer, read_route, seen
+from api.answers import MOMENT, answer, read_route, wait_for_views
+from api.cursors import asked_limit, next_page, read_cursor
+from api.forms import YEARS, Form, Text, read_uuid
 from api.languages import say
-from api.links import links_of
+from api.links import links_of, self_link
 from api.parts import Parts
-from api.permissions import sender
-from api.problems import Problem
-from domain.kind import Kind
-from domain.sealed import tag_of
-from domain.streams import COMMANDS, KINDS
+from api.preconditions import asked_position
+from api.problems import Problem, bad_parameter
+from domain.learner.identification import Contacts, Identity
+from domain.learner.state import LIFE_CYCLE, Learner
+from domain.sealed import Erased, SealedFact
+from projections.learner_directory import Found, SearchPlace
+from projections.learner_record import LearnerRecord, record_of
 
 
-class EventShown(msgspec.Struct, frozen=True):
-    """One event as it is stored; what is sealed stays sealed."""
-
-    stream: UUID
-    version: int
-    position: int
-    recorded_at: datetime
-    tag: str
-    event: dict[str, Any]
-
-
-class CommandShown(msgspec.Struct, frozen=True):
-    """A command on this stream: allowed to you now, or why not and what would allow it."""
-
-    command: str
-    title: str
-    method: str
-    href: str
-    allowed: bool
-    if_match: bool  # asked, because it replaces what you saw
-    reasons: list[ReasonShown]
-
-
-class ReasonShown(msgspec.Struct, frozen=True):
-    """Why a command is not allowed now, and the way out."""
-
-    code: str
-    detail: str
-    way_out: str
-
-
-class PossibleCommands(msgspec.Struct, frozen=True):
-    """Every command of the stream's kind, as its status and your role allow them."""
+class LearnerAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A learner's record as of `position`, with who they are as far as known."""
 
     id: UUID
     version: int
     position: int
+    stale: bool  # the view could not take in this learner's last events
     status: str
     status_text: str
-    roles: list[str]
-    commands: list[CommandShown]
+    identity: Identity | None  # None once erased
+    contacts: Contacts | None
+    erased: bool
+    record: LearnerRecord
     links: dict[str, str]
+
+
+class LearnerList(msgspec.Struct, frozen=True):
+    """A page of records, without names."""
+
+    items: list[LearnerRecord]
+    position: int
+
+
+class LearnerFound(msgspec.Struct, frozen=True, kw_only=True):
+    """One learner found, with what tells people apart."""
+
+    learner: UUID
+    file_number: str
+    status: str
+    centre: UUID | None
+    arabic: str | None
+    latin: str | None
+    sex: str
+    birth_date: date | None
+    birth_certainty: str
+    href: str
+
+
+class LearnersFound(msgspec.Struct, frozen=True):
+    """A page of learners found, best first."""
+
+    items: list[LearnerFound]
+    position: int
+
+
+class SearchForm(Form):
+    """A name in either script, a file number or an identifier."""
+
+    text = Text(required=True, metadata={"description": "A name, a file number or an identifier."})
 
 
 def register_learners(parts: Parts, blueprint: Blueprint) -> None:
     """The routes of reading learners."""
-    _later(parts, blueprint)
 
-    @read_route(
-        blueprint, "/v1/learners/<uuid:learner>/events/<int:version>", "get-event", EventShown, "at_least"
-    )
-    def get_event(learner: UUID, version: int) -> Response:
-        """One event as it is stored."""
-        loaded, _ = seen(parts, "learner", learner)
-        if not 1 <= version <= loaded.stream.version:
-            raise Problem("not-found")
-        event = loaded.stream.events[version - 1]
-        place = parts.log.places_of(learner, version - 1)[0]
-        raw = msgspec.to_builtins(event, builtin_types=(UUID,), str_keys=True)
-        return answer(EventShown(learner, version, place.position, place.recorded_at, tag_of(type(event)), raw))
+    @read_route(blueprint, "/v1/learners/<uuid:learner>", "get-learner", LearnerAnswer, *MOMENT)
+    def get_learner(learner: UUID) -> Response:
+        """A learner's record: of now, or as it was known at a moment."""
+        record, state, position, stale = _record(parts, learner)
+        identity = _opened(parts, learner, state.identification.identity)
+        contacts = _opened(parts, learner, state.identification.contacts)
+        shown = LearnerAnswer(
+            id=learner,
+            version=record.version,
+            position=position,
+            stale=stale,
+            status=record.status,
+            status_text=say(f"status.{record.status}"),
+            identity=None if isinstance(identity, Erased) else identity,
+            contacts=None if isinstance(contacts, Erased) else contacts,
+            erased=isinstance(identity, Erased),
+            record=record,
+            links=links_of("learner", learner),
+        )
+        return answer(shown, version=record.version)
 
-    @read_route(
-        blueprint, "/v1/learners/<uuid:learner>/possible-commands", "get-possible-commands", PossibleCommands, "at_least"
-    )
-    def get_possible_commands(learner: UUID) -> Response:
-        """What may be done now, and what would allow the rest."""
-        loaded, position = seen(parts, "learner", learner)
-        status = loaded.kind.status_of(loaded.state)
-        roles = sorted({grant.role for grant in sender().grants})
-        commands = possible_commands(loaded.kind, learner, status, roles)
-        version = loaded.state.version
-        shown = PossibleCommands(learner, version, position, status, say(f"status.{status}"), roles, commands,
-                                 links_of("learner", learner))  # fmt: skip
-        return answer(shown, version=version)
+    asks = ("centre", "season", "status", "limit", "cursor", "at_least")
 
+    @read_route(blueprint, "/v1/learners", "list-learners", LearnerList, *asks)
+    def list_learners() -> Response:
+        """Learners in a fixed order, without names: of one centre, season or status where asked."""
+        kept = {name: request.args[name] for name in ("centre", "season", "status", "limit") if name in request.args}
+        limit, after = asked_limit(), _after(parts, "list-learners", UUID)
+        wait_for_views(parts, "learner_record")
+        found = parts.views.learner_records(after=after, limit=limit + 1, **_filters())
+        more = found.value[limit - 1].learner if len(found.value) > limit else None
+        headers = next_page(parts, "list-learners", more, **kept)
+        return answer(LearnerList(found.value[:limit], found.position), headers=headers)
 
-def possible_commands(kind: Kind, stream: UUID, status: str, roles: list[str]) -> list[CommandShown]:
-    """Every command on a stream of this kind in this status for someone who holds these roles."""
-    shown = []
-    for spec in COMMANDS:
-        if spec.kind != kind.name or spec.opens_stream:
-            continue
-        reasons = []
-        if spec.name not in kind.life_cycle[status]:
-            statuses = [each for each, allowed in kind.life_cycle.items() if spec.name in allowed]
-            reasons.append(_reason("not-allowed-now", "refusal", status=status, allowed=sorted(kind.life_cycle[status])))
-        if not set(spec.roles) & set(roles):
-            reasons.append(_reason("not-your-role", "problem", roles=list(spec.roles)))
-        href = f"/v1/{kind.plural}/{stream}/{spec.noun}"
-        shown.append(CommandShown(spec.name, say(f"command.{spec.name}"), "POST", href, not reasons, spec.replaces, reasons))
-    return shown
+    @blueprint.arguments(SearchForm, location="json", example={"text": "أمينة الإدريسي"})
+    def search_learners(sent: dict[str, Any]) -> Response:
+        """Find learners by a name in Arabic or French spelling, a file number or an identifier. Stores nothing."""
+        limit, after = asked_limit(), _after(parts, "search-learners", SearchPlace)
+        wait_for_views(parts, "learner_directory")
+        found = parts.views.search(sent["text"], limit=limit + 1, after=after)
+        more = found.value[limit - 1].place if len(found.value) > limit else None
+        headers = next_page(parts, "search-learners", more, limit=str(limit))
+        return answer(LearnersFound([_found(each) for each in found.value[:limit]], found.position), headers=headers)
 
-
-def _reason(code: str, family: str, **params: Any) -> ReasonShown:
-    key = f"{family}.{code}"
-    return ReasonShown(code, say(key, **params), say(f"{key}.way-out", **params))
+    read_route(
+        blueprint, "/v1/learner-searches", "search-learners", LearnersFound, "limit", "cursor", "at_least", method="POST"
+    )(search_learners)
 
 
-def _later(parts: Parts, blueprint: Blueprint) -> None:
-    for rule, name, method in (
-        ("/v1/learners", "list-learners", "GET"),
-        ("/v1/learners/<uuid:learner>", "get-learner", "GET"),
-        ("/v1/learners/<uuid:learner>/timeline", "get-timeline", "GET"),
-        ("/v1/learners/<uuid:learner>/audit-trail", "get-audit-trail", "GET"),
-        ("/v1/learner-searches", "search-learners", "POST"),
-    ):
-        @read_route(blueprint, rule, name, PossibleCommands, method=method)
-        def view(**_: Any) -> Response:
-            """Later."""
-            raise Problem("unavailable")
+def _record(parts: Parts, learner: UUID) -> tuple[LearnerRecord, Learner, int, bool]:
+    """Record, state, position and whether the view is stale for this learner. Raises Problem, Refused where unknown."""
+    asked = asked_position(parts)
+    if asked is not None:
+        state: Learner = parts.casebook.load("learner", learner, asked).state
+        return record_of(learner, state), state, asked, False
+    wait_for_views(parts, "learner_record")
+    seen = parts.views.learner_record(learner)
+    if seen.value is None:
+        raise Problem("not-found")
+    return seen.value, parts.casebook.load("learner", learner, seen.position).state, seen.position, seen.stale
+
+
+def _opened(parts: Parts, learner: UUID, fact: SealedFact[Any] | None) -> Any:
+    return None if fact is None else parts.casebook.keyring.open(learner, fact)
+
+
+def _found(found: Found) -> LearnerFound:
+    shared = {name: getattr(found, name) for name in LearnerFound.__struct_fields__ if name != "href"}
+    return LearnerFound(**shared, href=self_link("learner", found.learner))
+
+
+def _after(parts: Parts, route: str, of: type[Any]) -> Any:
+    text = request.args.get("cursor")
+    return None if text is None else read_cursor(parts, route, text, of)
+
+
+def _filters() -> dict[str, Any]:
+    """centre, season and status as asked. Raises Problem bad-parameter."""
+    centre, season, status = (request.args.get(name) for name in ("centre", "season", "status"))
+    if centre is not None and read_uuid(centre) is None:
+        raise bad_parameter("centre")
+    if season is not None and not (season.isascii() and season.isdecimal() and int(season[:9]) in YEARS):
+        raise bad_parameter("season")
+    if status is not None and status not in LIFE_CYCLE:
+        raise bad_parameter("status")
+    return {"centre": read_uuid(centre or ""), "season": int(season) if season else None, "status": status}

@@ -7,10 +7,7 @@ from uuid import UUID
 
 from domain.streams import KINDS
 
-_MORE: Final = {
-    "learner": ("timeline", "audit-trail", "possible-commands"),
-    "group": ("attendance",),
-}
+_BESIDE: Final = ("timeline", "audit-trail", "possible-commands")
 
 
 def self_link(kind: str, stream: UUID) -> str:
@@ -21,4 +18,4 @@ def self_link(kind: str, stream: UUID) -> str:
 def links_of(kind: str, stream: UUID) -> dict[str, str]:
     """The stream's own address and those of what can be read beside it."""
     here = self_link(kind, stream)
-    return {"self": here, **{name: f"{here}/{name}" for name in _MORE.get(kind, ())}}
+    return {"self": here, **{name: f"{here}/{name}" for name in _BESIDE}}

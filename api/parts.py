@@ -7,15 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 from uuid import UUID
 
 import msgspec
 
 from domain.casebook import Casebook
-
-if TYPE_CHECKING:
-    from projections.reading import Views
+from projections.reading import Views
 
 
 class Login(Protocol):

@@ -15,7 +15,7 @@ from flask import Flask, g, request
 
 from api.parts import HeldGrant, Parts
 from api.problems import Problem
-from domain.kind import CommandSpec
+from domain.kind import CommandSpec, Kind
 from domain.streams import COMMANDS, KINDS
 
 # The operator runs the system and reads no learner; a referrer sees the status of its referrals (a later issue).
@@ -29,22 +29,35 @@ _AUDITORS = (
 )  # fmt: skip
 _EVERYBODY = (*_LEARNER_READERS, "accountant", "operator")
 
+_READERS: Final[Mapping[str, tuple[str, ...]]] = {
+    "learner": _LEARNER_READERS,
+    "group": _LEARNER_READERS,
+    "diploma-session": _LEARNER_READERS,
+    "centre": _EVERYBODY,
+    "convention": _EVERYBODY,
+    "organisation": _EVERYBODY,
+    "parameter": _EVERYBODY,
+    "worker": _EVERYBODY,
+}
+
+
+def _of_kind(kind: Kind) -> dict[str, tuple[str, ...]]:
+    """The rows of the reads that every kind of stream has."""
+    readers, name = _READERS[kind.name], f"{kind.plural}.get-{kind.name}"
+    return {
+        name: readers,
+        f"{name}-timeline": readers,
+        f"{name}-possible-commands": readers,
+        f"{name}-audit-trail": _AUDITORS,
+        f"{name}-event": _AUDITORS,
+    }
+
+
 READS: Final[Mapping[str, tuple[str, ...]]] = {
+    **{name: roles for kind in KINDS.values() for name, roles in _of_kind(kind).items()},
     "learners.list-learners": _FINDERS,
     "learners.search-learners": _FINDERS,
-    "learners.get-learner": _LEARNER_READERS,
-    "learners.get-timeline": _LEARNER_READERS,
-    "learners.get-audit-trail": _AUDITORS,
-    "learners.get-event": _AUDITORS,
-    "learners.get-possible-commands": _LEARNER_READERS,
-    "groups.get-group": _LEARNER_READERS,
     "groups.get-attendance": _LEARNER_READERS,
-    "centres.get-centre": _EVERYBODY,
-    "conventions.get-convention": _EVERYBODY,
-    "diploma-sessions.get-diploma-session": _LEARNER_READERS,
-    "organisations.get-organisation": _EVERYBODY,
-    "parameters.get-parameter": _EVERYBODY,
-    "workers.get-worker": _EVERYBODY,
 }
 # No token asked: nothing here is about anybody.
 PUBLIC: Final = frozenset(

@@ -152,8 +152,9 @@ def world() -> Iterator[tuple[UUID, int, Event]]:
     grants: dict[str, list[AccessGranted]] = {}
     for role in ROLES:
         organisation = ORGANISATION_OF.get(role, "association")
-        grants.setdefault(organisation, []).append(_grant(role))
+        grants.setdefault(organisation, []).append(_grant(role, role))
         yield from _worker(role, organisation)
+    grants["association"].append(_grant("coordinator", "educator"))  # one who holds two roles
     for name, kind in ORGANISATIONS.items():
         registered = OrganisationRegistered(on=DAY, by=SYSTEM, kind=kind, name=LocalName(fr=name))
         for version, event in enumerate([registered, *grants.get(name, [])], 1):
@@ -168,8 +169,8 @@ def _said(event_class: type[Event], **fields: Any) -> Event:
     return event_class(on=DAY, by=SYSTEM, **fields)
 
 
-def _grant(role: str) -> AccessGranted:
-    return AccessGranted(on=DAY, by=SYSTEM, grant=ident(f"grant {role}"), subject=worker(role), role=role,
+def _grant(holder: str, role: str) -> AccessGranted:
+    return AccessGranted(on=DAY, by=SYSTEM, grant=ident(f"{holder} {role}"), subject=worker(holder), role=role,
                          scope="national", scope_id="", purpose="duty", valid_from=DAY)  # fmt: skip
 
 
