@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from psycopg import conninfo
 
@@ -35,5 +36,5 @@ def passwords_in(settings: Settings) -> dict[str, str]:
     return {str(each["user"]): str(each["password"]) for each in logins if _is_our_login(each)}
 
 
-def _is_our_login(login: conninfo.ConnDict) -> bool:
+def _is_our_login(login: Mapping[str, Any]) -> bool:
     return login.get("user") in ROLES and bool(login.get("password"))

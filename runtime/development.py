@@ -1,8 +1,8 @@
 """What `forsa run` makes up where the environment says nothing: addresses, passwords, keys, in files of one directory.
 
-    DIRECTORY/postgres        the embedded server            DIRECTORY/master-key      made once, mode 0600
-    DIRECTORY/settings.env    what the processes run with    DIRECTORY/token-key.json  of the development issuer
-    DIRECTORY/dev-tokens.env  a token a role                 (all of them mode 0600)
+DIRECTORY/postgres        the embedded server            DIRECTORY/master-key      made once, mode 0600
+DIRECTORY/settings.env    what the processes run with    DIRECTORY/token-key.json  of the development issuer
+DIRECTORY/dev-tokens.env  a token a role                 (all of them mode 0600)
 """
 
 from __future__ import annotations

@@ -75,9 +75,11 @@ class Grants:
             return found if self._age() <= OLDEST_SECONDS else []
 
     def holders(self, today: date) -> list[tuple[str, UUID]]:
-        """(role, worker) of every grant usable today, in the order they were granted."""
+        """(role, worker) of every grant usable today, in the order they were granted. Raises AccessUnreadable."""
         with self._lock:
             self._refresh(FRESH_SECONDS)
+            if self._age() > OLDEST_SECONDS:
+                raise AccessUnreadable
             return [(held.role, worker) for worker in self._by_worker for held in self._held(worker, today)]
 
     def _age(self) -> float:

@@ -19,7 +19,7 @@ QUIET: Final = ("psycopg.pool", "asyncio", "eventsourcing")  # what they say at 
 
 
 def configure_logging(log_format: str, *, verbose: bool = False) -> None:
-    """structlog and the standard library's loggers write to standard error. log_format: json or console."""
+    """All loggers, structlog's and the standard library's write to standard error. log_format: json or console."""
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,

@@ -19,8 +19,10 @@ _log = logging.getLogger(__name__)
 
 
 class Child:
-    """One process, started again with growing pauses whenever it ends. Use it from one long-lived thread:
-    the kernel ends the process with the thread that started it."""
+    """One process, started again with growing pauses whenever it ends.
+
+    Use it from one long-lived thread: the kernel ends the process with the thread that started it.
+    """
 
     def __init__(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> None:
         """Starts it."""

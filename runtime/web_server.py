@@ -7,9 +7,9 @@ import logging
 import signal
 from typing import Any, Final
 
-from gunicorn.app.base import BaseApplication
-from gunicorn.config import Config
-from gunicorn.glogging import Logger
+from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]  # gunicorn ships no types
+from gunicorn.config import Config  # type: ignore[import-untyped]
+from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 
 from runtime.settings import Settings
 from runtime.wiring import web_app
@@ -17,6 +17,8 @@ from runtime.wiring import web_app
 THREADS: Final = 8
 GRACE_SECONDS: Final = 10
 PR_SET_PDEATHSIG: Final = 1
+
+_log = logging.getLogger(__name__)
 
 
 class OneLog(Logger):  # type: ignore[misc]  # gunicorn ships no types
@@ -28,6 +30,7 @@ class OneLog(Logger):  # type: ignore[misc]  # gunicorn ships no types
         for logger in (self.error_log, self.access_log):
             logger.handlers.clear()
             logger.propagate = True
+            logger.setLevel(logging.WARNING)
 
 
 class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
@@ -45,13 +48,14 @@ class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships no typ
             "worker_tmp_dir": "/dev/shm",  # noqa: S108 - heartbeats in memory, not on a disk that may stall
             "control_socket_disable": True,  # it would stand in the home directory
             "logger_class": OneLog,
+            "when_ready": _say_ready,
             "post_fork": _end_with_master,
             "preload_app": False,
         }
         super().__init__()
 
     def load_config(self) -> None:
-        """gunicorn's settings are these, whatever its own files and variables say."""
+        """The settings are these, whatever its own files and variables say."""
         for name, value in self._given.items():
             self.cfg.set(name, value)
 
@@ -60,9 +64,13 @@ class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships no typ
         return web_app()
 
 
+def _say_ready(server: Any) -> None:
+    _log.info("serving on %s", ", ".join(str(each) for each in server.LISTENERS))
+
+
 def _end_with_master(_server: Any, _worker: Any) -> None:
     """A worker whose master was killed would keep the port: the kernel ends it with the master."""
     try:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     except (OSError, AttributeError):  # not Linux: gunicorn's own watch ends it within a second
-        logging.getLogger(__name__).info("workers end a second after their master here")
+        _log.info("workers end a second after their master here")

@@ -76,9 +76,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def compose(
-    settings: Settings, *, now: Callable[[], datetime] = utc_now, nonce: Callable[[], UUID] = uuid4
-) -> Forsa:
+def compose(settings: Settings, *, now: Callable[[], datetime] = utc_now, nonce: Callable[[], UUID] = uuid4) -> Forsa:
     """Forsa of these settings. Connects at first use, so it succeeds while the database is away."""
     secrets = secrets_from(settings.master_key)
     mapper, keyring = mapper_of(settings)
@@ -105,8 +103,7 @@ def mapper_of(settings: Settings) -> tuple[ForsaMapper, Keyring]:
 
 
 def refuse_lossy_settings(settings: Settings) -> None:
-    """Raises LosesEvents where the environment, server, database or role would lose events; a server that is away
-    is asked again by whoever connects first."""
+    """Raises LosesEvents where the environment, server, database or role would lose events; not where it is away."""
     datastore = ForsaDatastore(settings.database_url, pool_size=1)
     with contextlib.suppress(OperationalError):
         _ = datastore.pool
@@ -157,7 +154,7 @@ def api_parts(forsa: Forsa, verifier: TokenVerifier) -> Parts:
         worker_of=forsa.worker_of,
         grants_of=lambda worker: forsa.grants.of(worker, forsa.today()),
         body_digest=lambda body: hmac.digest(forsa.secrets.body, body, "sha256"),
-        # Cursors live for minutes: a key derived from a derived one is enough, and no label of its own is kept for ever.
+        # Cursors live for minutes, so no label of their own need be kept for ever.
         cursor_key=hmac.digest(forsa.secrets.body, b"forsa.cursor.1", "sha256"),
         now=forsa.now,
         new_id=uuid4,
@@ -175,7 +172,7 @@ def not_ready(forsa: Forsa) -> Sequence[str]:
     checks: dict[str, Callable[[], object]] = {
         "log": forsa.event_log.max_position,
         "keys": lambda: psycopg.connect(forsa.settings.keys_database_url, connect_timeout=2).close(),
-        "views": lambda: forsa.views.positions(),
+        "views": forsa.views.positions,
     }
     return [name for name, check in checks.items() if _fails(check)]
 

@@ -83,7 +83,9 @@ def config_command(as_json: bool) -> None:
 
     rows = describe(settings_for())
     if as_json:
-        click.echo(json.dumps([{"variable": name, "value": value, "help": text} for name, value, text in rows], indent=2))
+        click.echo(
+            json.dumps([{"variable": name, "value": value, "help": text} for name, value, text in rows], indent=2)
+        )
         return
     from rich.console import Console
     from rich.table import Table

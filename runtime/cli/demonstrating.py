@@ -20,9 +20,10 @@ def demo_command(as_json: bool) -> None:
     forsa = compose(settings_for(*PROCESS_NEEDS))
     try:
         loaded = load_demo(forsa)
+        ids = places(forsa)
     finally:
         forsa.close()
     if as_json:
-        click.echo(json.dumps({"done": loaded.done, "known": loaded.known, "ids": places()}, indent=2))
+        click.echo(json.dumps({"done": loaded.done, "known": loaded.known, "ids": ids}, indent=2))
     else:
         click.echo(f"The people and places of the demo are invented. Acts done: {loaded.done}, known: {loaded.known}.")

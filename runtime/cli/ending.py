@@ -30,6 +30,7 @@ def ending_of(error: Exception) -> tuple[int, list[str]]:
     from eventsourcing.persistence import OperationalError
 
     from runtime.embedded_postgres import EmbeddedPostgresError
+    from runtime.grants import AccessUnreadable
     from runtime.migrate import MigrationError
     from runtime.recorder import LosesEvents
     from runtime.settings import SettingsError
@@ -44,6 +45,8 @@ def ending_of(error: Exception) -> tuple[int, list[str]]:
     if isinstance(error, (psycopg.OperationalError, OperationalError)):
         said = str(error).strip().splitlines()[:1]
         return UNAVAILABLE, [f"The database cannot be reached: {said[0] if said else type(error).__name__}", DOCTOR]
+    if isinstance(error, AccessUnreadable):
+        return UNAVAILABLE, ["The log cannot be read.", DOCTOR]
     if isinstance(error, psycopg.errors.UndefinedTable):
         return UNAVAILABLE, ["The database is not set up: run `forsa migrate`."]
     if isinstance(error, psycopg.errors.InsufficientPrivilege):

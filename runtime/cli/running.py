@@ -7,8 +7,6 @@ import socket
 import sys
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from runtime.cli.ending import UNAVAILABLE, Ended
+from runtime.cli.ending import DOCTOR, UNAVAILABLE, Ended
 from runtime.cli.processes import stopped_by_signals
 from runtime.supervisor import Child, end_all, supervise
 
@@ -124,6 +122,7 @@ def _children(environment: Mapping[str, str], workers: int) -> list[Child]:
 
 def _come_up(directory: Path, settings: Settings, children: list[Child], stop: threading.Event, demo: bool) -> None:
     """The log has something in it, the web server is ready, and the operator was told how to reach it."""
+    from runtime.health import address_of
     from runtime.wiring import compose
 
     forsa = compose(settings)
@@ -133,8 +132,8 @@ def _come_up(directory: Path, settings: Settings, children: list[Child], stop: t
         tokens = _tokens(directory, forsa)
     finally:
         forsa.close()
-    address = f"http://{_reachable(settings.host)}:{settings.port}"
-    _wait_until_ready(address, children, stop)
+    address = address_of(settings)
+    _wait_until_ready(settings, children, stop)
     if not stop.is_set():
         from runtime.cli.welcome import show_welcome
 
@@ -152,38 +151,28 @@ def _load_demo_where_missing(forsa: Forsa) -> None:
 def _tokens(directory: Path, forsa: Forsa) -> dict[str, str]:
     """A token a role, also left in a file for scripts; none where a real issuer is configured."""
     from runtime.cli.tokens import logins_by_role, tokens_for, variables_of
+    from runtime.demo import places
     from runtime.development import TOKENS_FILE, env_lines, write_private
+    from runtime.health import address_of
     from runtime.tokens import DevelopmentRefused
 
     try:
         tokens = tokens_for(forsa, logins_by_role(forsa), hours=8)
     except DevelopmentRefused:
         return {}
-    base = {"BASE": f"http://{_reachable(forsa.settings.host)}:{forsa.settings.port}"}
-    write_private(directory / TOKENS_FILE, env_lines(base | variables_of(tokens)))
+    base = {"BASE": address_of(forsa.settings)}
+    write_private(directory / TOKENS_FILE, env_lines(base | places(forsa) | variables_of(tokens)))
     return tokens
 
 
-def _reachable(host: str) -> str:
-    """The address a client on this machine uses."""
-    return {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}.get(host, host)  # noqa: S104 - compared, not bound
-
-
-def _wait_until_ready(address: str, children: list[Child], stop: threading.Event) -> None:
+def _wait_until_ready(settings: Settings, children: list[Child], stop: threading.Event) -> None:
     """/readyz answers 200, or we were asked to end. Raises Ended after a minute."""
+    from runtime.health import of_web
+
     end = time.monotonic() + READY_SECONDS
-    while not stop.is_set() and not _is_ready(address):
+    while not stop.is_set() and (wrong := of_web(settings)):
         if time.monotonic() > end:
-            raise Ended(UNAVAILABLE, f"{address}/readyz does not answer: see the messages above, or `forsa doctor`.")
+            raise Ended(UNAVAILABLE, f"The web server is not ready: {wrong}. See the messages above.", DOCTOR)
         for child in children:
             child.watch()
         stop.wait(0.05)
-
-
-def _is_ready(address: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"{address}/readyz", timeout=2) as answer:  # noqa: S310 - an address of our own
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
-

@@ -7,20 +7,22 @@ from pathlib import Path
 from rich.console import Console
 from rich.panel import Panel
 
-from runtime.development import SETTINGS_FILE, TOKENS_FILE
+from runtime.development import TOKENS_FILE
 
 
 def show_welcome(address: str, tokens: dict[str, str], directory: Path) -> None:
     """The address, a token a role and a first line for curl are on standard output."""
     console = Console(highlight=False)
+    start = f". {directory / TOKENS_FILE}"
     lines = [
-        f"[bold]{address}[/bold]        documentation: {address}/docs",
+        f"[bold]{address}[/bold]   manual: {address}/docs",
+        "The people and places in it are invented.",
         "",
-        "The people and places in it are invented. In another terminal:",
-        f"  . {directory / TOKENS_FILE}        [dim]# $BASE and a token a role, good for 8 hours[/dim]",
-        f"  curl -H \"Authorization: Bearer ${_first_variable(tokens)}\" $BASE/v1/learners",
+        "In another terminal, for $BASE and a token a role:",
+        f"  {start}",
+        f'  curl -H "Authorization: Bearer ${_first_variable(tokens)}" $BASE/v1/learners',
         "",
-        f"[dim]Settings: {directory / SETTINGS_FILE} · `forsa doctor` says what is wrong · Ctrl-C ends everything[/dim]",
+        "[dim]forsa doctor says what is wrong; Ctrl-C ends everything[/dim]",
     ]
     console.print(Panel("\n".join(lines), title="Forsa · فرصة", expand=False))
     for role, token in tokens.items():

@@ -42,8 +42,10 @@ def is_demo_missing(forsa: Forsa) -> bool:
     return _was_done(forsa, "organisation ministry") and not _was_done(forsa, _last_act())
 
 
-def places() -> dict[str, str]:
-    """Ids that a first session needs: the centre, its convention, the groups, the authorities."""
+def places(forsa: Forsa) -> dict[str, str]:
+    """Ids that a first session needs: the centre, its convention, the groups, the authorities. None without a demo."""
+    if not _was_done(forsa, "convention"):
+        return {}
     named = {"CENTRE": CENTRE, "CONVENTION": CONVENTION, "CLASS": CLASS, "WORKSHOP": WORKSHOP}
     authorities = {name.upper(): id_of("organisation", name) for name in ("association", "directorate", "delegation")}
     jury = {"JURY": id_of("worker", "en_agent")}

@@ -47,11 +47,12 @@ def closed_days(teller: Teller) -> list[date]:
 
 def _tell_organisations(teller: Teller, start: date) -> None:
     for name, (kind, arabic, french) in ORGANISATIONS.items():
-        place = {} if kind == "ministry" else {"region": REGION}
-        if kind not in ("ministry", "aref"):
-            place["province"] = PROVINCE
         command = RegisterOrganisation(
-            organisation=id_of("organisation", name), kind=kind, name=LocalName(arabic, french), **place
+            organisation=id_of("organisation", name),
+            kind=kind,
+            name=LocalName(arabic, french),
+            region=None if kind == "ministry" else REGION,
+            province=None if kind in ("ministry", "aref") else PROVINCE,
         )
         teller.does("operator", f"organisation {name}", told(teller, command, start))
 

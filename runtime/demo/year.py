@@ -26,8 +26,8 @@ WEEKS = ((10, 5), (10, 12), (10, 19), (11, 2), (11, 9), (11, 16))  # month and d
 
 def tell_training(teller: Teller) -> None:
     """Six weeks of class and workshop were held and attended; October is locked."""
-    for month, day in WEEKS:
-        week = monday_of(teller.day(month, day))
+    for named in WEEKS:
+        week = monday_of(teller.day(*named))
         for group, component, weekdays in ((CLASS, "class", range(5)), (WORKSHOP, "workshop", (1, 3))):
             closed = closed_days(teller)
             days = [day for weekday in weekdays if (day := week + timedelta(weekday)) not in closed]

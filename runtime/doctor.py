@@ -1,0 +1,205 @@
+"""Looks at settings, server, databases, keys and views, and names what is wrong together with the fix."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import psycopg
+
+from runtime.databases import PROCESS_NEEDS, keys_owner_dsn
+from runtime.migrate import KEYS, LOG, ROLES, migrations_in
+from runtime.settings import Settings, SettingsError, read_settings
+
+OLDEST_SERVER: Final = 150000
+SKEW_SECONDS: Final = 2.0  # a token is believed 30 s early or late; more skew than this deserves a look
+LAG_SECONDS: Final = 10.0
+# In the server's log these would repeat a statement's values, and with them names of people.
+DISCREET: Final = {
+    "log_min_error_statement": ("fatal", "panic"),
+    "log_error_verbosity": ("terse",),
+}
+PRIVATE_TO_WEB: Final = "insert, update, delete, truncate"
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One thing that was looked at. `fix` is empty where it is well."""
+
+    name: str
+    said: str
+    fix: str = ""
+
+    @property
+    def is_well(self) -> bool:
+        """Nothing to do."""
+        return not self.fix
+
+    def to_dict(self) -> dict[str, str | bool]:
+        """For machines."""
+        return {"name": self.name, "is_well": self.is_well, "said": self.said, "fix": self.fix}
+
+
+def examine(environ: Mapping[str, str]) -> list[Finding]:
+    """Every finding, in the order in which things depend on each other; what cannot be looked at is left out."""
+    try:
+        settings = read_settings(environ, PROCESS_NEEDS)
+    except SettingsError as wrong:
+        return [
+            Finding("settings", each, "set it in the environment (docs/how-to/operate.md)") for each in wrong.errors
+        ]
+    findings = [Finding("settings", "complete")]
+    log = (_server, _durability, _discretion, _clock, _roles, _web_rights)
+    findings += _on(settings.database_url, "log database", log)
+    findings += _on(settings.keys_database_url, "keys database", (_master_key_of(settings),))
+    findings += _on(settings.owner_database_url, "log as its owner", (_migrations(LOG),))
+    findings += _on(keys_owner_dsn(settings), "keys as their owner", (_migrations(KEYS),))
+    findings += _on(settings.projector_database_url, "views", (_views, _parked))
+    return findings
+
+
+Check = Callable[[psycopg.Connection[Any]], Iterator[Finding]]
+
+
+def _on(dsn: str, name: str, checks: tuple[Check, ...]) -> list[Finding]:
+    """The findings of these checks on one connection, or that there is none."""
+    try:
+        connection = psycopg.connect(dsn, autocommit=True, connect_timeout=3)
+    except psycopg.OperationalError as unreached:
+        said = str(unreached).strip().splitlines()[0]
+        fix = "start the server or correct the address and login in the settings; `forsa migrate` makes databases"
+        return [Finding(name, said, fix)]
+    with connection:
+        return [Finding(name, "reached"), *(found for check in checks for found in _found(check, connection))]
+
+
+def _found(check: Check, connection: psycopg.Connection[Any]) -> list[Finding]:
+    try:
+        return list(check(connection))
+    except psycopg.errors.UndefinedTable:
+        return [Finding("tables", "the database is empty", "run `forsa migrate`")]
+    except psycopg.errors.InsufficientPrivilege:
+        owner = "not looked at: that takes the owner's login, FORSA_OWNER_DATABASE_URL"
+        return [Finding(f"login {connection.info.user}", owner)]
+
+
+def _server(connection: psycopg.Connection[Any]) -> Iterator[Finding]:
+    version = connection.info.server_version
+    fix = "" if version >= OLDEST_SERVER else "upgrade the server to PostgreSQL 15 or later"
+    yield Finding("server version", f"PostgreSQL {version // 10000}", fix)
+    encoding = _one(connection, "show server_encoding")
+    yield Finding("encoding", encoding, "" if encoding == "UTF8" else "make the database again with encoding UTF8")
+
+
+def _durability(connection: psycopg.Connection[Any]) -> Iterator[Finding]:
+    for name in ("fsync", "full_page_writes"):
+        value = _one(connection, f"show {name}")
+        fix = "" if value == "on" else f"set {name} = on in postgresql.conf and reload: a power cut loses events"
+        yield Finding(name, value, fix)
+    value = _one(connection, "show synchronous_commit")
+    fix = "" if value != "off" else "alter database … reset synchronous_commit (and the role's): it loses events"
+    yield Finding("synchronous_commit", value, fix)
+
+
+def _discretion(connection: psycopg.Connection[Any]) -> Iterator[Finding]:
+    for name, allowed in DISCREET.items():
+        value = _one(connection, f"show {name}")
+        fix = "" if value in allowed else f"set {name} = {allowed[-1]}: else names of people reach the server's log"
+        yield Finding(name, value, fix)
+
+
+def _clock(connection: psycopg.Connection[Any]) -> Iterator[Finding]:
+    before = time.time()
+    theirs = float(_one(connection, "select extract(epoch from clock_timestamp())"))
+    skew = max(0.0, before - theirs, theirs - time.time())
+    fix = "" if skew <= SKEW_SECONDS else "let both machines keep time by NTP"
+    yield Finding("clock", f"{skew:.1f} s from the server's", fix)
+
+
+def _roles(connection: psycopg.Connection[Any]) -> Iterator[Finding]:
+    known = {row[0] for row in connection.execute("select rolname from pg_roles where rolname like 'forsa%'")}
+    missing = [role for role in ROLES if role not in known]
+    fix = "run `forsa migrate` once with FORSA_OWNER_DATABASE_URL of a login with CREATEROLE" if missing else ""
+    yield Finding("roles", f"missing: {', '.join(missing)}" if missing else "all there", fix)
+
+
+def _web_rights(connection: psycopg.Connection[Any]) -> Iterator[Finding]:
+    may = _one(connection, f"select has_table_privilege('forsa_events', '{PRIVATE_TO_WEB}')::text") == "true"
+    fix = "let FORSA_DATABASE_URL log in as forsa_web, which may only append" if may else ""
+    yield Finding("log's protection", f"login {connection.info.user} may {'' if may else 'not '}alter the log", fix)
+
+
+def _migrations(folder: Path) -> Check:
+    def check(connection: psycopg.Connection[Any]) -> Iterator[Finding]:
+        known = connection.execute("select name, sha256 from forsa_migrations order by number").fetchall()
+        yield _migration_finding(folder, [(str(name), str(checksum)) for name, checksum in known])
+
+    return check
+
+
+def _migration_finding(folder: Path, known: list[tuple[str, str]]) -> Finding:
+    files, name = migrations_in(folder), f"migrations of the {folder.name}"
+    edited = [file.name for file, held in zip(files, known, strict=False) if (file.name, file.checksum) != held]
+    if edited:
+        return Finding(name, f"edited after they were applied: {', '.join(edited)}", "restore these files as they were")
+    if len(known) > len(files):
+        return Finding(name, "applied by a newer release", "run that release or a later one")
+    pending = [file.name for file in files[len(known) :]]
+    if pending:
+        return Finding(name, f"pending: {', '.join(pending)}", "run `forsa migrate`")
+    return Finding(name, f"{len(files)} applied")
+
+
+def _master_key_of(settings: Settings) -> Check:
+    """One stored key is unwrapped: that the master key is 32 bytes does not make it the right one."""
+
+    def check(connection: psycopg.Connection[Any]) -> Iterator[Finding]:
+        from runtime.keyring import Keyring
+        from runtime.master_key import secrets_from
+        from runtime.seal import SealBroken
+
+        row = connection.execute("select stream, family from keys where wrapped is not null limit 1").fetchone()
+        if row is None:
+            yield Finding("master key", "no key is wrapped with it yet")
+            return
+        keyring = Keyring(settings.keys_database_url, secrets_from(settings.master_key))
+        try:
+            keyring.prepare([(row[0], row[1])])
+            yield Finding("master key", "opens the stored keys")
+        except SealBroken:
+            yield Finding("master key", "does not open the stored keys", "set the FORSA_MASTER_KEY they were made with")
+        finally:
+            keyring.close()
+
+    return check
+
+
+def _views(connection: psycopg.Connection[Any]) -> Iterator[Finding]:
+    from projections import ALL_VIEWS
+    from runtime.health import UNTENDED
+
+    untended = [str(row[0]) for row in connection.execute(UNTENDED, ([view.id for view in ALL_VIEWS],))]
+    fix = "start the projector: `forsa project`" if untended else ""
+    yield Finding("projector", f"nobody tends {', '.join(untended)}" if untended else "works", fix)
+    behind = connection.execute(
+        "select view, last - position, extract(epoch from clock_timestamp() - recorded_at)::float8"
+        " from views.view_state, (select coalesce(max(notification_id), 0) as last from forsa_events) l,"
+        " lateral (select recorded_at from forsa_events where notification_id = position + 1) e"
+    ).fetchall()
+    late = [f"{view} by {events} events, {seconds:.0f} s" for view, events, seconds in behind if seconds > LAG_SECONDS]
+    fix = "see the projector's log; `forsa rebuild VIEW` makes a view again" if late else ""
+    yield Finding("view lag", f"behind: {'; '.join(late)}" if late else "current", fix)
+
+
+def _parked(connection: psycopg.Connection[Any]) -> Iterator[Finding]:
+    rows = connection.execute("select view, count(*), min(exception) from records.parked group by view").fetchall()
+    said = "; ".join(f"{view}: {count} streams ({exception})" for view, count, exception in rows)
+    fix = "these streams answer stale: deploy the fix of that error, then `forsa rebuild` the view" if rows else ""
+    yield Finding("parked rows", said or "none", fix)
+
+
+def _one(connection: psycopg.Connection[Any], query: str) -> str:
+    row = connection.execute(query.encode()).fetchone()
+    return "" if row is None else str(row[0])

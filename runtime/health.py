@@ -1,0 +1,56 @@
+"""Whether a process of Forsa does its work, asked from beside it: for containers, `forsa run` and `forsa doctor`."""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from typing import Final
+
+import psycopg
+
+from projections import ALL_VIEWS
+from runtime.settings import Settings
+
+WAIT_SECONDS: Final = 3
+
+# Who projects a view holds its advisory lock for as long as the session lives.
+UNTENDED: Final = """
+select id from unnest(%s::text[]) as named(id) where not exists (
+  select from pg_locks where locktype = 'advisory' and objsubid = 1 and granted
+     and database = (select oid from pg_database where datname = current_database())
+     and (classid::bigint << 32 | objid::bigint) = hashtextextended('forsa.view.' || id, 0))
+"""
+
+
+def address_of(settings: Settings) -> str:
+    """Where a client on this machine reaches the web server."""
+    # An address that means "every interface" is not one to connect to.
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}.get(settings.host, settings.host)  # noqa: S104
+    return f"http://{host}:{settings.port}"
+
+
+def of_web(settings: Settings) -> str | None:
+    """What is wrong with the web server; None where it is ready."""
+    try:
+        with urllib.request.urlopen(f"{address_of(settings)}/readyz", timeout=WAIT_SECONDS) as answer:  # noqa: S310
+            return None if answer.status == 200 else f"/readyz answers {answer.status}"
+    except urllib.error.HTTPError as refused:
+        return f"/readyz answers {refused.code}"
+    except OSError as unreached:
+        return f"not reached ({type(unreached).__name__})"
+
+
+def of_projector(settings: Settings) -> str | None:
+    """What is wrong with the projector; None where every view of this release is tended by one."""
+    try:
+        untended = untended_views(settings.projector_database_url)
+    except psycopg.Error as unreached:
+        return f"the database is not reached ({type(unreached).__name__})"
+    return f"nobody keeps these views up to date: {', '.join(untended)}" if untended else None
+
+
+def untended_views(dsn: str) -> Sequence[str]:
+    """Views of this release that no projector works on."""
+    with psycopg.connect(dsn, connect_timeout=WAIT_SECONDS) as connection:
+        return [str(row[0]) for row in connection.execute(UNTENDED, ([view.id for view in ALL_VIEWS],))]
