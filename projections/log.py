@@ -71,12 +71,21 @@ _PLACED: Final = (
     b" from forsa_events where originator_id = any(%s) and notification_id <= %s group by originator_id"
 )
 _RANGE: Final = (
-    b"select uuid_send(originator_id), string_agg(state, '\\x2c'::bytea order by originator_version),"
-    b" string_agg(int8send(notification_id) || timestamptz_send(recorded_at), ''::bytea order by originator_version)"
-    b" from forsa_events where originator_id >= %s and originator_id < %s and notification_id <= %s"
+    b" from forsa_events where originator_id >= %s and originator_id <= %s and notification_id <= %s"
     b" group by originator_id"
 )
-_RANGE_LAST: Final = _RANGE.replace(b" and originator_id < %s", b" and (originator_id < %s or true)")
+_RANGE_PLACED: Final = _PLACED.partition(b" from ")[0] + _RANGE
+_RANGE_LAST: Final = (
+    b"select uuid_send(originator_id), string_agg(state, '\\x2c'::bytea order by originator_version),"
+    b" int8send(max(notification_id)) || int8send(0)"
+) + _RANGE
+_CUTS: Final = (
+    b"select percentile_disc(%s::float8[]) within group (order by originator_id)"
+    b" from forsa_events tablesample system (%s) where notification_id <= %s"
+)
+FIRST_ID: Final = UUID(int=0)
+LAST_ID: Final = UUID(int=2**128 - 1)
+_SAMPLED: Final = 30_000  # events whose stream ids are looked at to cut the log into even ranges
 
 
 def page(connection: Connection, after: int, upto: int, limit: int = PAGE_SIZE) -> list[PageRow]:
@@ -96,10 +105,20 @@ def streams_of(connection: Connection, streams: Sequence[UUID], upto: int) -> li
     return cast("list[StreamRow]", _fetch(connection, _PLACED, (list(streams), upto)))
 
 
-def streams_between(connection: Connection, first: UUID, before: UUID | None, upto: int) -> list[StreamRow]:
-    """Every stream from one id up to, and without, another (None: to the end)."""
-    query = _RANGE_LAST if before is None else _RANGE
-    return cast("list[StreamRow]", _fetch(connection, query, (first, before or first, upto)))
+def streams_between(connection: Connection, first: UUID, last: UUID, upto: int, *, placed: bool) -> list[StreamRow]:
+    """Every stream from one id to another; only the place of its last event unless `placed`."""
+    query = _RANGE_PLACED if placed else _RANGE_LAST
+    return cast("list[StreamRow]", _fetch(connection, query, (first, last, upto)))
+
+
+def ranges(connection: Connection, count: int, upto: int) -> list[tuple[UUID, UUID]]:
+    """All stream ids, cut into at most `count` ranges with about as many events in each (by a sample)."""
+    shares = [nth / count for nth in range(1, count)]
+    percent = min(100.0, 100.0 * _SAMPLED / max(upto, 1))
+    found = _fetch(connection, _CUTS, (shares, percent, upto))[0][0] if shares else None
+    cuts = sorted({cut for cut in found or () if cut != LAST_ID})
+    starts = [FIRST_ID, *(UUID(int=cut.int + 1) for cut in cuts)]
+    return list(zip(starts, [*cuts, LAST_ID], strict=True))
 
 
 def last_position(connection: Connection) -> int:

@@ -17,7 +17,7 @@ from projections.folding import PLACE, STATE_FACTOR, FoldFailed, Held, OutOfOrde
 from projections.view import EntryView, Opened, StreamView, View
 from projections.writing import Entries, StreamRows
 
-Failure = tuple[bytes, int, Exception]  # stream, position of the event, what was raised
+Failure = tuple[bytes, int, str]  # stream, position of the event, class of what was raised
 # Raised for the process, not for a row: a newer release's event, or a database that is away.
 NEVER_PARKED: Final = (TooOld, psycopg.OperationalError, psycopg.InterfaceError)
 
@@ -195,4 +195,4 @@ class Folded:
     def _fail(self, view: View, stream: bytes, position: int, error: Exception) -> None:
         if stream not in self._parked[view.id]:
             self._parked[view.id].add(stream)
-            self.failures[view.id].append((stream, position, error))
+            self.failures[view.id].append((stream, position, type(error).__name__))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -26,15 +26,16 @@ from projections.view import EntryView, View
 from projections.writing import add_entries, replace_rows
 
 LOG: Final = logging.getLogger("forsa.projector")
+EVERY: Final = 2**62  # a position after every event
 POLL_SECONDS: Final = 1.0  # between looks at the log when no notice comes
 CHANNEL: Final = "forsa_events"
 # What a crash of the server may take back it takes back whole, rows and positions, and it is projected again: so the
 # commit need not wait for the disk. The log itself is written by other sessions, which do wait.
-SESSION: Final = "-c synchronous_commit=off -c timezone=UTC -c plan_cache_mode=force_generic_plan"
+SESSION: Final = "-c lock_timeout=10s -c synchronous_commit=off -c timezone=UTC -c plan_cache_mode=force_generic_plan"
 
 
 class Overtaken(Exception):
-    """A view's position moved under a projector that held its lock: someone wrote to the views by hand."""
+    """A view no longer stands where its projector left it: a rebuild has put another table in its place."""
 
 
 class Lane:
@@ -58,15 +59,15 @@ class Projector:
         *,
         views: Sequence[View] = ALL_VIEWS,
         page_size: int = log.PAGE_SIZE,
-        suffix: str = "",
     ) -> None:
-        """Connects at the first step. suffix: of a rebuild's tables."""
+        """Connects at the first step."""
         self._dsn, self._mapper, self._keyring = dsn, mapper, keyring
         self._views = list(views)
-        self._page_size, self._suffix = page_size, suffix
+        self._page_size = page_size
         self._connection: log.Connection | None = None
         self._lanes: list[Lane] = []
         self._parked: dict[str, set[bytes]] = {}
+        self._generations: dict[str, int] = {}
 
     @property
     def views(self) -> list[View]:
@@ -78,7 +79,7 @@ class Projector:
         """The lowest position of its views, 0 without one."""
         return min((lane.position for lane in self._lanes), default=0)
 
-    def step(self) -> int:
+    def step(self, upto: int = EVERY) -> int:
         """One page was taken in by each group of views that has one waiting; returns how many events, 0 when current.
 
         Raises TooOld for an unknown tag, and OperationalError when the database went away: nothing is half done, and
@@ -88,24 +89,28 @@ class Projector:
             connection = self._connected()
             self._take_views(connection)
             self._retry_parked(connection, every=False)
-            return sum([self._advance(connection, lane) for lane in self._ordered_lanes()])
+            return sum([self._advance(connection, lane, upto) for lane in self._ordered_lanes()])
+        except Overtaken as overtaken:
+            LOG.info("beginning anew: %s", overtaken)
+            self.close()
+            return self.step()
         except BaseException:
             self.close()  # states and positions may be ahead of what was committed: begin from the tables again
             raise
         finally:
             self._keyring.forget()
 
-    def catch_up(self) -> int:
-        """Every event of the log is in the views (of those this projector works on); returns how many it took in."""
+    def catch_up(self, upto: int = EVERY) -> int:
+        """Every event up to there is in the views this projector works on; returns how many it took in."""
         total = 0
-        while taken := self.step():
+        while taken := self.step(upto):
             total += taken
         return total
 
     def close(self) -> None:
         """No connection, no lock, no state is held; the next step begins anew."""
         connection, self._connection = self._connection, None
-        self._lanes, self._parked = [], {}
+        self._lanes, self._parked, self._generations = [], {}, {}
         if connection is not None:
             connection.close()
 
@@ -129,13 +134,14 @@ class Projector:
             taken = [view for view in wanted if self._lock(connection, view)]
         for view in taken:
             self._parked[view.id] = parked.parked_streams(connection, view)
-            self._enter(view, position_of(connection, view))
+            position, self._generations[view.id] = place_of(connection, view)
+            self._enter(view, position)
         if taken:
             self._retry_parked(connection, every=True)
 
     def _lock(self, connection: log.Connection, view: View) -> bool:
         query = "select pg_try_advisory_lock(hashtextextended('forsa.view.' || %s, 0))"
-        row = connection.execute(query, (view.id + self._suffix,)).fetchone()
+        row = connection.execute(query, (view.id,)).fetchone()
         return row == (True,)
 
     def _enter(self, view: View, position: int) -> None:
@@ -158,9 +164,9 @@ class Projector:
 
     # ── one page ──
 
-    def _advance(self, connection: log.Connection, lane: Lane) -> int:
-        ahead = min((each.position for each in self._lanes if each.position > lane.position), default=2**62)
-        rows = log.page(connection, lane.position, ahead, self._page_size)
+    def _advance(self, connection: log.Connection, lane: Lane, upto: int) -> int:
+        ahead = min((each.position for each in self._lanes if each.position > lane.position), default=upto)
+        rows = log.page(connection, lane.position, min(ahead, upto), self._page_size)
         if not rows:
             self._say_live(connection, lane)
             return 0
@@ -175,17 +181,34 @@ class Projector:
     def _write(self, connection: log.Connection, lane: Lane, position: int, page: Folded) -> None:
         changed = {view.id: page.rows_of(view) for view in lane.views if not isinstance(view, EntryView)}
         with connection.transaction():
-            move(connection, lane.views, lane.position, position)
+            self._move(connection, lane.views, lane.position, position)
             for view in lane.views:
                 if isinstance(view, EntryView):
-                    add_entries(connection, view, page.entries[view.id], self._suffix)
+                    add_entries(connection, view, page.entries[view.id])
                 else:
-                    replace_rows(connection, view, changed[view.id], self._suffix)
+                    replace_rows(connection, view, changed[view.id])
                 if failures := page.failures[view.id]:
                     parked.park(connection, view, failures)
         for view in lane.views:
-            for stream, at, error in page.failures[view.id]:
-                LOG.warning("parked: %s, stream %s, position %d, %s", view.id, stream.hex(), at, type(error).__name__)
+            for stream, at, exception in page.failures[view.id]:
+                LOG.warning("parked: %s, stream %s, position %d, %s", view.id, stream.hex(), at, exception)
+
+    def _move(self, connection: log.Connection, views: Sequence[View], before: int, after: int) -> None:
+        """In this transaction these views stand at `after`. Raises Overtaken unless they stood as they were left."""
+        moved = connection.execute(
+            "update views.view_state s set position = %s, updated_at = clock_timestamp()"
+            " from unnest(%s::text[], %s::integer[], %s::integer[]) as v(view, version, generation)"
+            " where (s.view, s.version, s.generation) = (v.view, v.version, v.generation) and s.position = %s",
+            (
+                after,
+                [view.name for view in views],
+                [view.version for view in views],
+                [self._generations[view.id] for view in views],
+                before,
+            ),
+        )
+        if moved.rowcount != len(views):
+            raise Overtaken(f"a view of {', '.join(view.id for view in views)} no longer stands at {before}")
 
     def _say_live(self, connection: log.Connection, lane: Lane) -> None:
         connection.execute(
@@ -209,14 +232,14 @@ class Projector:
             page.fold_stream(log.streams_of(connection, [stream], lane.position)[0], position)
             changes = None if isinstance(view, EntryView) else page.rows_of(view)
             with connection.transaction():
-                move(connection, [view], lane.position, lane.position)
+                self._move(connection, [view], lane.position, lane.position)
                 if failures := page.failures[view.id]:
                     parked.park(connection, view, failures)
                     continue
                 if isinstance(view, EntryView):
-                    add_entries(connection, view, page.entries[view.id], self._suffix)
+                    add_entries(connection, view, page.entries[view.id])
                 elif changes is not None:
-                    replace_rows(connection, view, changes, self._suffix)
+                    replace_rows(connection, view, changes)
                 parked.release(connection, view, [stream])
             self._parked[view.id].discard(stream.bytes)
 
@@ -233,23 +256,15 @@ def connect(dsn: str) -> log.Connection:
 
 
 def position_of(connection: log.Connection, view: View) -> int:
-    """Where the view stands."""
-    query = "select position from views.view_state where view = %s and version = %s"
+    """Where the view stands, 0 where it has not begun."""
+    return place_of(connection, view)[0]
+
+
+def place_of(connection: log.Connection, view: View) -> tuple[int, int]:
+    """Where the view stands, and the generation of its table."""
+    query = "select position, generation from views.view_state where view = %s and version = %s"
     row = connection.execute(query, (view.name, view.version)).fetchone()
-    return int(row[0]) if row else 0
-
-
-def move(connection: log.Connection, views: Iterable[View], before: int, after: int) -> None:
-    """These views stand at `after`, in this transaction. Raises Overtaken unless all stood at `before`."""
-    names, versions = zip(*((view.name, view.version) for view in views), strict=True)
-    moved = connection.execute(
-        "update views.view_state s set position = %s, updated_at = clock_timestamp()"
-        " from (select * from unnest(%s::text[], %s::integer[]) as v(view, version)) v"
-        " where s.view = v.view and s.version = v.version and s.position = %s",
-        (after, list(names), list(versions), before),
-    )
-    if moved.rowcount != len(names):
-        raise Overtaken(f"a view of {', '.join(names)} no longer stands at position {before}")
+    return (int(row[0]), int(row[1])) if row else (0, 0)
 
 
 @contextmanager

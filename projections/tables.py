@@ -16,6 +16,7 @@ create table if not exists views.view_state (
   view text not null,
   version integer not null,
   position bigint not null default 0,          -- every event up to here is in the rows
+  generation integer not null default 0,       -- counts the tables a rebuild put in its place
   status text not null default 'building',     -- building, until it has once been current; then live
   updated_at timestamptz not null default clock_timestamp(),
   primary key (view, version)
@@ -23,9 +24,9 @@ create table if not exists views.view_state (
 """
 
 
-def table(view: View, suffix: str = "") -> sql.Identifier:
-    """The view's table; `suffix` names the one a rebuild makes beside it."""
-    return sql.Identifier(SCHEMA, view.id + suffix)
+def table(view: View) -> sql.Identifier:
+    """The view's table."""
+    return sql.Identifier(SCHEMA, view.id)
 
 
 def ensure_tables(connection: psycopg.Connection[Any], views: Iterable[View]) -> None:
@@ -48,12 +49,13 @@ def _ensure_table(connection: psycopg.Connection[Any], view: View) -> None:
     create_indexes(connection, view)
     connection.execute(
         "insert into views.view_state (view, version) values (%s, %s)"
-        " on conflict (view, version) do update set position = 0, status = 'building'",
+        " on conflict (view, version) do update"
+        " set position = 0, status = 'building', generation = view_state.generation + 1",
         (view.name, view.version),
     )
 
 
-def create_table(connection: psycopg.Connection[Any], view: View, suffix: str = "") -> None:
+def create_table(connection: psycopg.Connection[Any], view: View) -> None:
     """The table without any index."""
     columns = sql.SQL(", ").join(
         sql.SQL("{} {}{}").format(
@@ -65,18 +67,18 @@ def create_table(connection: psycopg.Connection[Any], view: View, suffix: str = 
     )
     connection.execute(
         sql.SQL("create table {} ({}) with (fillfactor = {})").format(
-            table(view, suffix), columns, sql.Literal(view.fillfactor)
+            table(view), columns, sql.Literal(view.fillfactor)
         )
     )
-    _grant(connection, table(view, suffix))
+    _grant(connection, table(view))
 
 
-def create_indexes(connection: psycopg.Connection[Any], view: View, suffix: str = "") -> None:
+def create_indexes(connection: psycopg.Connection[Any], view: View) -> None:
     """Primary key and secondary indexes; one that needs an extension the server lacks is left out."""
     connection.execute(
         sql.SQL("alter table {} add constraint {} primary key ({})").format(
-            table(view, suffix),
-            sql.Identifier(f"{view.id}{suffix}_key"),
+            table(view),
+            sql.Identifier(f"{view.id}_key"),
             sql.SQL(", ").join(map(sql.Identifier, view.primary_key)),
         )
     )
@@ -84,16 +86,16 @@ def create_indexes(connection: psycopg.Connection[Any], view: View, suffix: str 
         if index.needs is None or has_extension(connection, index.needs):
             connection.execute(
                 sql.SQL("create index {} on {} {}").format(
-                    sql.Identifier(index_name(view, index, suffix)),
-                    table(view, suffix),
+                    sql.Identifier(index_name(view, index)),
+                    table(view),
                     sql.SQL(index.on),  # from the view's own definition, not from input
                 )
             )
 
 
-def index_name(view: View, index: Index, suffix: str = "") -> str:
+def index_name(view: View, index: Index) -> str:
     """Name of a secondary index: unique in the schema."""
-    return f"{view.id}{suffix}_{index.name}"
+    return f"{view.id}_{index.name}"
 
 
 def has_extension(connection: psycopg.Connection[Any], name: str) -> bool:
@@ -110,6 +112,21 @@ def _grant(connection: psycopg.Connection[Any], name: sql.Identifier) -> None:
     ).fetchone():
         connection.execute("grant usage on schema views to forsa_web")
         connection.execute(sql.SQL("grant select on {} to forsa_web").format(name))
+
+
+def switch_table(connection: psycopg.Connection[Any], built: View, live: View) -> None:
+    """In this transaction, the table of `built` takes the place of `live`'s, which is dropped."""
+    connection.execute(sql.SQL("drop table if exists {}").format(table(live)))
+    old, new = table(built), sql.Identifier(live.id)
+    connection.execute(sql.SQL("alter table {} rename to {}").format(old, new))
+    query = "select indexrelid::regclass::text from pg_index where indrelid = %s::regclass"
+    for (index,) in connection.execute(query, (f"{SCHEMA}.{live.id}",)).fetchall():
+        name = index.rpartition(".")[2].strip('"')
+        connection.execute(
+            sql.SQL("alter index {} rename to {}").format(
+                sql.Identifier(SCHEMA, name), sql.Identifier(name.replace(built.id, live.id, 1))
+            )
+        )
 
 
 def drop_view(connection: psycopg.Connection[Any], name: str, version: int) -> None:

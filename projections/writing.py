@@ -49,55 +49,51 @@ def copy_into(
         copy.write(written)
 
 
-def add_entries(connection: psycopg.Connection[Any], view: EntryView, entries: Entries, suffix: str = "") -> None:
+def add_entries(connection: psycopg.Connection[Any], view: EntryView, entries: Entries) -> None:
     """The entries are in the view's table."""
-    copy_into(connection, table(view, suffix), view, entries.places, entries.rows)
+    copy_into(connection, table(view), view, entries.places, entries.rows)
 
 
-def replace_rows(connection: psycopg.Connection[Any], view: StreamView, changed: StreamRows, suffix: str = "") -> None:
+def replace_rows(connection: psycopg.Connection[Any], view: StreamView, changed: StreamRows) -> None:
     """The touched streams have these rows and no others."""
     if is_one_row(view):
-        _delete(connection, view, list(set(changed.touched).difference(changed.streams)), suffix)
+        _delete(connection, view, list(set(changed.touched).difference(changed.streams)))
     elif changed.touched:
-        _delete(connection, view, changed.touched, suffix)
+        _delete(connection, view, changed.touched)
     if len(changed.rows) <= FEW_ROWS:
-        _upsert_few(connection, view, changed, suffix)
+        _upsert_few(connection, view, changed)
     else:
-        _upsert_many(connection, view, changed, suffix)
+        _upsert_many(connection, view, changed)
 
 
-def _delete(connection: psycopg.Connection[Any], view: StreamView, streams: Sequence[bytes], suffix: str) -> None:
+def _delete(connection: psycopg.Connection[Any], view: StreamView, streams: Sequence[bytes]) -> None:
     if streams:
         connection.execute(
-            sql.SQL("delete from {} where stream = any(%s)").format(table(view, suffix)),
+            sql.SQL("delete from {} where stream = any(%s)").format(table(view)),
             ([UUID(bytes=each) for each in streams],),
         )
 
 
-def _upsert_few(connection: psycopg.Connection[Any], view: StreamView, changed: StreamRows, suffix: str) -> None:
+def _upsert_few(connection: psycopg.Connection[Any], view: StreamView, changed: StreamRows) -> None:
     if not changed.rows:
         return
     values = sql.SQL(", ").join(
         sql.SQL("%s::" + each.type)  # from the view's own definition, not from input
         for each in (*view.place, *view.columns)
     )
-    statement = sql.SQL("insert into {} values ({}) {}").format(table(view, suffix), values, _on_conflict(view))
+    statement = sql.SQL("insert into {} values ({}) {}").format(table(view), values, _on_conflict(view))
     connection.cursor().executemany(
         statement, [(UUID(bytes=stream), *row) for stream, row in zip(changed.streams, changed.rows, strict=True)]
     )
 
 
-def _upsert_many(connection: psycopg.Connection[Any], view: StreamView, changed: StreamRows, suffix: str) -> None:
-    staging = sql.Identifier(f"staging_{view.id}{suffix}")
+def _upsert_many(connection: psycopg.Connection[Any], view: StreamView, changed: StreamRows) -> None:
+    staging = sql.Identifier(f"staging_{view.id}")
     connection.execute(
-        sql.SQL("create temporary table if not exists {} (like {}) on commit delete rows").format(
-            staging, table(view, suffix)
-        )
+        sql.SQL("create temporary table if not exists {} (like {}) on commit delete rows").format(staging, table(view))
     )
     copy_into(connection, staging, view, [stream_place(each) for each in changed.streams], changed.rows)
-    connection.execute(
-        sql.SQL("insert into {} select * from {} {}").format(table(view, suffix), staging, _on_conflict(view))
-    )
+    connection.execute(sql.SQL("insert into {} select * from {} {}").format(table(view), staging, _on_conflict(view)))
 
 
 def _on_conflict(view: StreamView) -> sql.Composed:

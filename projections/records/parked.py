@@ -36,16 +36,13 @@ def parked_streams(connection: psycopg.Connection[Any], view: View) -> set[bytes
     return {row[0] for row in connection.cursor(binary=True).execute(query, (view.name, view.version))}
 
 
-def park(connection: psycopg.Connection[Any], view: View, streams: Iterable[tuple[bytes, int, BaseException]]) -> None:
-    """These streams are parked for this view from these positions on; an earlier position stays."""
+def park(connection: psycopg.Connection[Any], view: View, streams: Iterable[tuple[bytes, int, str]]) -> None:
+    """These streams are parked for this view from these positions on, for an exception of that class."""
     connection.cursor().executemany(
         "insert into records.parked (view, version, stream, position, exception) values (%s, %s, %s, %s, %s)"
         " on conflict (view, version, stream) do update set exception = excluded.exception, retry = false,"
         " parked_at = clock_timestamp()",
-        [
-            (view.name, view.version, UUID(bytes=stream), position, type(error).__name__)
-            for stream, position, error in streams
-        ],
+        [(view.name, view.version, UUID(bytes=stream), position, exception) for stream, position, exception in streams],
     )
 
 
