@@ -8,15 +8,14 @@ from uuid import UUID
 
 import msgspec
 from flask import Response, request
-from flask_smorest import Blueprint
 
+from api.blueprint import ForsaBlueprint, View
 from api.parts import Parts
 from api.preconditions import asked_position, at_least, not_reached
 from api.problems import OK, bad_parameter
 from api.reference import QUERY
 from domain.casebook import Loaded
 
-View = Callable[..., Response]
 MOMENT: Final = ("as_of", "at_least")
 
 
@@ -30,7 +29,7 @@ def answer(body: Any, *, version: int | None = None, headers: Mapping[str, str] 
 
 
 def read_route(
-    blueprint: Blueprint, rule: str, name: str, of: Any, *asks: str, method: str = "GET"
+    blueprint: ForsaBlueprint, rule: str, name: str, of: Any, *asks: str, method: str = "GET"
 ) -> Callable[[View], View]:
     """The function answers at this rule with a struct of this type; query parameters it does not ask for are refused.
 
@@ -45,8 +44,7 @@ def read_route(
 
         asked.__doc__ = view.__doc__
         asked.__dict__.update(view.__dict__)
-        document = blueprint.doc(operationId=name, parameters=[QUERY[each] for each in asks], **{"x-answer": of})
-        blueprint.route(rule, methods=[method], endpoint=name)(document(asked))
+        blueprint.add(asked, rule, method, name, parameters=[QUERY[each] for each in asks], **{"x-answer": of})
         return view
 
     return decorate

@@ -7,12 +7,11 @@ from typing import Final
 from uuid import UUID
 
 from flask import Flask, Response, g, request
-from flask_smorest import Blueprint
 from werkzeug.exceptions import HTTPException
 
-from api.bodies import LARGEST_BYTES, StrictParser
+from api.blueprint import ForsaBlueprint, SmorestApi
+from api.bodies import LARGEST_BYTES
 from api.commands import register_commands
-from api.document import ForsaApi
 from api.groups import register_groups
 from api.history import register_history
 from api.house import register_house
@@ -28,12 +27,6 @@ from domain.streams import KINDS
 LOG: Final = logging.getLogger("forsa.api")
 
 
-class ForsaBlueprint(Blueprint):  # type: ignore[misc]  # smorest ships no types
-    """A blueprint that reads bodies our way."""
-
-    ARGUMENTS_PARSER = StrictParser()
-
-
 def create_app(parts: Parts) -> Flask:
     """Forsa over HTTP. Raises RouteWithoutRow when a route has no row in the permission table."""
     app = Flask("forsa", static_folder=None)
@@ -47,7 +40,7 @@ def create_app(parts: Parts) -> Flask:
     app.url_map.strict_slashes = True
     _number_requests(app, parts)
     guard(app, parts)
-    api = ForsaApi(app)
+    api = SmorestApi(app)
     blueprints = {kind.plural: ForsaBlueprint(kind.plural, __name__) for kind in KINDS.values()}
     register_commands(parts, blueprints)
     register_learners(parts, blueprints["learners"])

@@ -19,15 +19,13 @@ LARGEST_BYTES: Final = 1024 * 1024  # of a body; flask answers 413 to a larger o
 class StrictParser(FlaskParser):
     """webargs' parser with our reading of bodies and our errors."""
 
-    def load_json(self, req: Request, schema: Schema) -> Any:
+    def load_json(self, req: Request, *_: Schema) -> Any:
         """The body's value. Raises Problem: unsupported-media-type, malformed-json and its like."""
         if not _is_json(req):
             raise Problem("unsupported-media-type", headers={"Accept-Post": JSON})
         return read_json(req.get_data())
 
-    def handle_error(
-        self, error: ValidationError, req: Request, schema: Schema, **_: Any
-    ) -> NoReturn:
+    def handle_error(self, error: ValidationError, *_: Any, **__: Any) -> NoReturn:
         """Raises Problem invalid-body with every error of the form."""
         # webargs puts the location around marshmallow's tree; ours is always the body
         messages = error.messages.get("json", error.messages) if isinstance(error.messages, dict) else error.messages
@@ -38,5 +36,3 @@ def _is_json(req: Request) -> bool:
     """application/json, in UTF-8 where it says so: RFC 8259 knows no other."""
     charset = req.mimetype_params.get("charset", "utf-8").lower()
     return req.mimetype == JSON and charset in ("utf-8", "utf8")
-
-

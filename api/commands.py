@@ -13,8 +13,8 @@ from uuid import UUID
 
 import msgspec
 from flask import Response
-from flask_smorest import Blueprint
 
+from api.blueprint import ForsaBlueprint
 from api.examples import EXAMPLES
 from api.links import links_of, self_link
 from api.parts import Parts
@@ -29,7 +29,6 @@ from domain.kind import Command, CommandSpec
 from domain.parameter import NATIONAL
 from domain.sealed import tag_of
 from domain.streams import COMMANDS, KINDS, kind_of_stream
-
 
 
 class Recorded(msgspec.Struct, frozen=True):
@@ -50,7 +49,7 @@ class CommandAnswer(msgspec.Struct, frozen=True):
     links: dict[str, str]
 
 
-def register_commands(parts: Parts, blueprints: Mapping[str, Blueprint]) -> None:
+def register_commands(parts: Parts, blueprints: Mapping[str, ForsaBlueprint]) -> None:
     """Every command has its route, on the blueprint of its kind's plural."""
     for spec in COMMANDS:
         _register(parts, blueprints[KINDS[spec.kind].plural], spec)
@@ -62,8 +61,8 @@ def rule_of(spec: CommandSpec) -> str:
     return f"/v1/{plural}" if spec.opens_stream else f"/v1/{plural}/<uuid:{spec.stream}>/{spec.noun}"
 
 
-def _register(parts: Parts, blueprint: Blueprint, spec: CommandSpec) -> None:
-    @blueprint.arguments(schema_of(spec), location="json", example=EXAMPLES[spec.command.__name__])
+def _register(parts: Parts, blueprint: ForsaBlueprint, spec: CommandSpec) -> None:
+    @blueprint.body(schema_of(spec), EXAMPLES[spec.command.__name__])
     def decided(sent: dict[str, Any], key: CommandKey, **path: UUID) -> Response:
         return _execute(parts, spec, sent, path, key)
 
@@ -73,11 +72,11 @@ def _register(parts: Parts, blueprint: Blueprint, spec: CommandSpec) -> None:
         if row := _known(parts, key):
             return _answer_again(parts, spec, row, path)
         expected_version(must=spec.replaces)
-        return decided(key=key, **path)  # type: ignore[no-any-return]  # smorest's decorators are untyped
+        return decided(key=key, **path)
 
     posted.__doc__ = spec.command.__doc__
-    said = {"operationId": spec.name, "x-answer": CommandAnswer, "x-command": "replaces" if spec.replaces else "adds"}
-    blueprint.route(rule_of(spec), methods=["POST"], endpoint=spec.name)(blueprint.doc(**said)(posted))
+    said = {"x-answer": CommandAnswer, "x-command": spec.replaces}
+    blueprint.add(posted, rule_of(spec), "POST", spec.name, **said)
 
 
 def _execute(
@@ -189,5 +188,3 @@ def _missed(parts: Parts, stale: StaleVersion) -> Problem:
         more={"current_version": stale.actual, "missed": missed, "links": links_of(kind, stale.stream)},
         headers={"ETag": f'"{stale.actual}"'},
     )
-
-

@@ -56,5 +56,3 @@ def next_page(parts: Parts, route: str, after: Any, **kept: str) -> Mapping[str,
         return {}
     query = urlencode({**kept, "cursor": cursor_of(parts, route, after)})
     return {"Link": f'<{request.path}?{query}>; rel="next"'}
-
-

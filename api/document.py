@@ -10,15 +10,18 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
-from flask_smorest import Api
 
+from api.blueprint import SmorestApi
 from api.permissions import roles_of
 from api.problems import STATUS
 
 Document = dict[str, Any]
 
+SCHEMA: Final = "#/components/schemas/{name}"
+
 _COMMON: Final = (401, 403, 404, 422, 500, 503)
-_OF_POST: Final = (400, 409, 412, 413, 415)
+_OF_BODY: Final = (400, 413, 415)
+_OF_COMMAND: Final = (409, 412)
 _OF_REPLACING: Final = (428,)
 _TITLES: Final = {
     400: "The request cannot be read.",
@@ -59,35 +62,20 @@ class ProblemBody(msgspec.Struct, frozen=True, rename={"errors": "errors"}):
     errors: list[Error] = []
 
 
-class ForsaApi(Api):  # type: ignore[misc]  # smorest ships no types
-    """smorest without its errors: handlers and responses are ours (api/problems.py)."""
-
-    DEFAULT_ERROR_RESPONSE_NAME = None
-
-    def _register_error_handlers(self) -> None:
-        """None: create_app registers ours."""
-
-    def _register_responses(self) -> None:
-        """Problems by status, referred to by every operation."""
-        for status in sorted(_TITLES):
-            response = {
-                "description": _TITLES[status],
-                "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemBody"}}},
-            }
-            self.spec.components.response(_name(status), response)
-
-
-def document(api: ForsaApi) -> Document:
+def document(api: SmorestApi) -> Document:
     """The whole document, ready to be served."""
     made: Document = api.spec.to_dict()
     answers: dict[str, Any] = {}
-    for path, method, operation in operations(made):
-        _complete(operation, method, path, answers)
+    for _, _, operation in operations(made):
+        of = operation.pop("x-answer")
+        answers[str(of)] = of
+        _complete(operation, of)
     types = [*answers.values(), ProblemBody]
-    _, schemas = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
+    _, schemas = msgspec.json.schema_components(types, ref_template=SCHEMA)
     components = made.setdefault("components", {})
     components["schemas"] = dict(sorted({**components.get("schemas", {}), **schemas}.items()))
     components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
+    components["responses"] = {_name(status): _problem(status) for status in sorted(_TITLES)}
     components["parameters"] = PARAMETERS
     components["headers"] = HEADERS
     made["info"]["description"] = ABOUT
@@ -103,32 +91,25 @@ def operations(made: Document) -> Iterator[tuple[str, str, Document]]:
                 yield path, method, operation
 
 
-def _complete(operation: Document, method: str, path: str, answers: dict[str, Any]) -> None:
-    of = operation.pop("x-answer")
-    is_command = operation.pop("x-command", False)
-    (shown,) = msgspec.json.schema_components([of], ref_template="#/components/schemas/{name}")[0]
-    answers[str(of)] = of
-    name = operation["operationId"]
-    operation["x-roles"] = list(roles_of(f"{operation['tags'][0]}.{name}"))
+def _complete(operation: Document, of: Any) -> None:
+    """What every operation has: roles, security, shared headers, its answer and its problems."""
+    operation["x-roles"] = list(roles_of(f"{operation['tags'][0]}.{operation['operationId']}"))
     operation["security"] = [{"bearer": []}]
-    operation.setdefault("parameters", []).extend({"$ref": f"#/components/parameters/{each}"} for each in ("Role", "Language"))
+    (shown,) = msgspec.json.schema_components([of], ref_template=SCHEMA)[0]
     content = {"application/json": {"schema": shown}}
-    operation["responses"] = {"200": _answer("What was asked for.", content)}
-    statuses = list(_COMMON)
-    if is_command:
+    replaces = operation.pop("x-command", None)
+    names, statuses = ["Role", "Language"], [*_COMMON]
+    if replaces is None:
+        operation["responses"] = {"200": _answer("What was asked for.", content)}
+        statuses += _OF_BODY if "requestBody" in operation else ()
+    else:
+        names += ["IdempotencyKey", "IfMatch" if replaces else "IfMatchOptional", "Correlation"]
+        statuses += [*_OF_BODY, *_OF_COMMAND, *(_OF_REPLACING if replaces else ())]
         operation["responses"] = {
             "200": _answer("It changed nothing: the same was recorded before.", content),
             "201": _answer("Recorded.", content, "Location"),
         }
-        replaces = is_command == "replaces"
-        operation["parameters"] += [
-            {"$ref": "#/components/parameters/IdempotencyKey"},
-            {"$ref": f"#/components/parameters/{'IfMatch' if replaces else 'IfMatchOptional'}"},
-            {"$ref": "#/components/parameters/Correlation"},
-        ]
-        statuses += [*_OF_POST, *(_OF_REPLACING if replaces else ())]
-    elif method == "post":
-        statuses += [400, 413, 415]
+    operation.setdefault("parameters", []).extend({"$ref": f"#/components/parameters/{name}"} for name in names)
     for status in sorted(statuses):
         operation["responses"][str(status)] = {"$ref": f"#/components/responses/{_name(status)}"}
 
@@ -140,6 +121,11 @@ def _answer(description: str, content: Document, *headers: str) -> Document:
         "headers": {each: {"$ref": f"#/components/headers/{each}"} for each in names},
         "content": content,
     }
+
+
+def _problem(status: int) -> Document:
+    schema = {"$ref": "#/components/schemas/ProblemBody"}
+    return {"description": _TITLES[status], "content": {"application/problem+json": {"schema": schema}}}
 
 
 def _name(status: int) -> str:

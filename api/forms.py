@@ -49,7 +49,7 @@ class _Strict(fields.Field[Any]):
         """The error of this code."""
         if code == "wrong-type":
             params = {"expected": self.expected, **params}
-        return ValidationError([Coded(code, **params)])  # type: ignore[list-item]  # a str, all the same
+        return ValidationError([Coded(code, **params)])
 
 
 class Text(_Strict, fields.String):
@@ -57,7 +57,7 @@ class Text(_Strict, fields.String):
 
     expected = "text"
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
         if not isinstance(value, str):
             raise self.wrong("wrong-type")
         if len(value) > LONGEST_TEXT:
@@ -77,7 +77,7 @@ class Whole(_Strict, fields.Integer):
         super().__init__(strict=True, **kwargs)
         self.within = within or range(-(2**31), 2**31)
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:
         if type(value) is not int:
             raise self.wrong("wrong-type")
         if value not in self.within:
@@ -90,7 +90,7 @@ class YesNo(_Strict, fields.Boolean):
 
     expected = "boolean"
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> bool:
         if type(value) is not bool:
             raise self.wrong("wrong-type")
         return value
@@ -101,7 +101,7 @@ class Day(_Strict, fields.Date):
 
     expected = "date"
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> date:  # type: ignore[override]
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> date:
         day = read_day(value) if isinstance(value, str) else None
         if day is None:
             raise self.wrong("bad-date")
@@ -113,7 +113,7 @@ class Id(_Strict, fields.UUID):
 
     expected = "uuid"
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> UUID:
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> UUID:
         found = read_uuid(value) if isinstance(value, str) else None
         if found is None:
             raise self.wrong("bad-uuid")
@@ -125,7 +125,7 @@ class Amount(_Strict):
 
     expected = "amount"
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:
         if not isinstance(value, dict) or value.keys() != {"value", "currency"} or value["currency"] != CURRENCY:
             raise self.wrong("wrong-type")
         try:
@@ -134,15 +134,15 @@ class Amount(_Strict):
             raise self.wrong("wrong-type") from None
 
 
-class Listed(_Strict, fields.List):  # type: ignore[type-arg]  # marshmallow 4's stubs and classes differ
+class Listed(_Strict, fields.List[Any]):
     """A list of at most MOST_ITEMS."""
 
     expected = "list"
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[Any]:
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> list[Any]:
         if isinstance(value, list) and len(value) > MOST_ITEMS:
             raise self.wrong("wrong-type", expected=f"list ≤ {MOST_ITEMS}")
-        return super()._deserialize(value, attr, data, **kwargs)
+        return super()._deserialize(value, *args, **kwargs)
 
 
 class Part(_Strict, fields.Nested):
@@ -181,7 +181,7 @@ def read_uuid(text: str) -> UUID | None:
 
 
 def findings_of(messages: Any, pointer: str = "") -> Iterator[Finding]:
-    """marshmallow's tree of errors as findings with JSON pointers, in the order of the form."""
+    """The tree of errors of marshmallow as findings with JSON pointers, in the order of the form."""
     if isinstance(messages, Mapping):
         for key, inner in messages.items():
             here = pointer if key == "_schema" else f"{pointer}/{pointer_part(key)}"

@@ -8,9 +8,9 @@ from uuid import UUID
 
 import msgspec
 from flask import Response, request
-from flask_smorest import Blueprint
 
 from api.answers import MOMENT, answer, read_route, seen
+from api.blueprint import ForsaBlueprint
 from api.forms import read_day
 from api.links import links_of
 from api.parts import Parts
@@ -59,7 +59,7 @@ class WeekShown(msgspec.Struct, frozen=True):
     links: dict[str, str]
 
 
-def register_groups(parts: Parts, blueprint: Blueprint) -> None:
+def register_groups(parts: Parts, blueprint: ForsaBlueprint) -> None:
     """The week's route."""
 
     @read_route(
@@ -72,9 +72,7 @@ def register_groups(parts: Parts, blueprint: Blueprint) -> None:
         state: Group = loaded.state
         seats = seated_in(loaded.stream.events, week)
         streams = parts.casebook.streams.load(list(dict.fromkeys(seats.values())), position)
-        rows = [
-            _row(streams[learner], enrolment, group, week, component) for enrolment, learner in seats.items()
-        ]
+        rows = [_row(streams[learner], enrolment, group, week, component) for enrolment, learner in seats.items()]
         sessions = [each for each in state.weeks.get(week, ()) if each.component == component]
         locked = sorted({month_of(day) for day in _days(week)} & state.locked)
         shown = WeekShown(

@@ -9,9 +9,9 @@ from uuid import UUID
 
 import msgspec
 from flask import Response, request
-from flask_smorest import Blueprint
 
 from api.answers import MOMENT, answer, read_route, seen, wait_for_views
+from api.blueprint import ForsaBlueprint
 from api.cursors import asked_limit, next_page, read_cursor
 from api.languages import say
 from api.links import links_of, self_link
@@ -122,14 +122,14 @@ class PossibleCommands(msgspec.Struct, frozen=True):
     links: dict[str, str]
 
 
-def register_history(parts: Parts, blueprints: Mapping[str, Blueprint]) -> None:
+def register_history(parts: Parts, blueprints: Mapping[str, ForsaBlueprint]) -> None:
     """The same four reads for every kind of stream."""
     for kind in KINDS.values():
         _register_entries(parts, blueprints[kind.plural], kind)
         _register_now(parts, blueprints[kind.plural], kind)
 
 
-def _register_entries(parts: Parts, blueprint: Blueprint, kind: Kind) -> None:
+def _register_entries(parts: Parts, blueprint: ForsaBlueprint, kind: Kind) -> None:
     rule, asks = f"/v1/{kind.plural}/<uuid:stream>", ("limit", "cursor", *MOMENT)
 
     @read_route(blueprint, f"{rule}/timeline", f"get-{kind.name}-timeline", Timeline, *asks)
@@ -195,7 +195,7 @@ def _register_entries(parts: Parts, blueprint: Blueprint, kind: Kind) -> None:
         return answer(shown, headers=_next(parts, stream, more))
 
 
-def _register_now(parts: Parts, blueprint: Blueprint, kind: Kind) -> None:
+def _register_now(parts: Parts, blueprint: ForsaBlueprint, kind: Kind) -> None:
     rule = f"/v1/{kind.plural}/<uuid:stream>"
 
     @read_route(blueprint, f"{rule}/events/<int:version>", f"get-{kind.name}-event", EventShown, "at_least")
@@ -242,7 +242,9 @@ def possible_commands(kind: Kind, stream: UUID, status: str, roles: Sequence[str
         if spec.name not in allowed:
             # the texts say what the status allows; `in_status` says which statuses allow this command
             when = sorted(each for each, names in kind.life_cycle.items() if spec.name in names)
-            reasons.append(_reason("refusal", "not-allowed-now", status=status, allowed=sorted(allowed), in_status=when))
+            reasons.append(
+                _reason("refusal", "not-allowed-now", status=status, allowed=sorted(allowed), in_status=when)
+            )
         if not set(spec.roles) & set(roles):
             reasons.append(_reason("problem", "not-your-role", roles=list(spec.roles)))
         href = f"{self_link(kind.name, stream)}/{spec.noun}"

@@ -1,4 +1,4 @@
-"""What the API says of itself, without a token: alive, ready, how far the views are, what a problem means, the manual."""
+"""What the API says of itself, without a token: alive, ready, how far views are, what a problem means, the manual."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any, Final
 import msgspec
 from flask import Flask, Response
 
-from api.document import ForsaApi, document
+from api.blueprint import SmorestApi
+from api.document import document
 from api.parts import Parts
 from api.problems import OK, Problem, explained
 
@@ -27,7 +28,7 @@ class Status(msgspec.Struct, frozen=True):
     views: Any
 
 
-def register_house(app: Flask, parts: Parts, api: ForsaApi) -> None:
+def register_house(app: Flask, parts: Parts, api: SmorestApi) -> None:
     """The routes that ask no token."""
     _register_health(app, parts)
     _register_manual(app, api)
@@ -50,7 +51,7 @@ def _register_health(app: Flask, parts: Parts) -> None:
         app.add_url_rule(path, f"house.{name}", view)
 
 
-def _register_manual(app: Flask, api: ForsaApi) -> None:
+def _register_manual(app: Flask, api: SmorestApi) -> None:
     made = msgspec.json.encode(document(api))  # the routes are all there, and none is added later
 
     def openapi() -> Response:

@@ -8,9 +8,9 @@ from uuid import UUID
 
 import msgspec
 from flask import Response, request
-from flask_smorest import Blueprint
 
 from api.answers import MOMENT, answer, read_route, wait_for_views
+from api.blueprint import ForsaBlueprint
 from api.cursors import asked_limit, next_page, read_cursor
 from api.forms import YEARS, Form, Text, read_uuid
 from api.languages import say
@@ -76,7 +76,7 @@ class SearchForm(Form):
     text = Text(required=True, metadata={"description": "A name, a file number or an identifier."})
 
 
-def register_learners(parts: Parts, blueprint: Blueprint) -> None:
+def register_learners(parts: Parts, blueprint: ForsaBlueprint) -> None:
     """The routes of reading learners."""
 
     @read_route(blueprint, "/v1/learners/<uuid:learner>", "get-learner", LearnerAnswer, *MOMENT)
@@ -113,7 +113,7 @@ def register_learners(parts: Parts, blueprint: Blueprint) -> None:
         headers = next_page(parts, "list-learners", more, **kept)
         return answer(LearnerList(found.value[:limit], found.position), headers=headers)
 
-    @blueprint.arguments(SearchForm, location="json", example={"text": "أمينة الإدريسي"})
+    @blueprint.body(SearchForm, {"text": "أمينة الإدريسي"})
     def search_learners(sent: dict[str, Any]) -> Response:
         """Find learners by a name in Arabic or French spelling, a file number or an identifier. Stores nothing."""
         limit, after = asked_limit(), _after(parts, "search-learners", SearchPlace)
@@ -124,7 +124,14 @@ def register_learners(parts: Parts, blueprint: Blueprint) -> None:
         return answer(LearnersFound([_found(each) for each in found.value[:limit]], found.position), headers=headers)
 
     read_route(
-        blueprint, "/v1/learner-searches", "search-learners", LearnersFound, "limit", "cursor", "at_least", method="POST"
+        blueprint,
+        "/v1/learner-searches",
+        "search-learners",
+        LearnersFound,
+        "limit",
+        "cursor",
+        "at_least",
+        method="POST",
     )(search_learners)
 
 

@@ -27,7 +27,9 @@ QUERY: Final[dict[str, dict[str, Any]]] = {
             1207,
             {"type": "integer", "minimum": 0},
         ),
-        _query("cursor", "Where the list goes on: from the `Link` header of the page before.", "b64…", {"type": "string"}),
+        _query(
+            "cursor", "Where the list goes on: from the `Link` header of the page before.", "b64…", {"type": "string"}
+        ),
         _query(
             "limit",
             f"Rows of a page, {USUAL_ROWS} unless given.",
@@ -35,7 +37,12 @@ QUERY: Final[dict[str, dict[str, Any]]] = {
             {"type": "integer", "minimum": 1, "maximum": MOST_ROWS},
         ),
         _query("week", "The week, named by its Monday.", "2026-11-16", {"type": "string", "format": "date"}),
-        _query("centre", "Of this centre only.", "00000000-0000-4000-8000-000000000021", {"type": "string", "format": "uuid"}),
+        _query(
+            "centre",
+            "Of this centre only.",
+            "00000000-0000-4000-8000-000000000021",
+            {"type": "string", "format": "uuid"},
+        ),
         _query("season", "Enrolled in this season: the year it starts in.", 2026, {"type": "integer"}),
         _query("status", "In this status only.", "enrolled", {"type": "string"}),
         _query("component", "A code of the list `component`.", "workshop", {"type": "string"}),

@@ -92,6 +92,7 @@ CODE_LISTS: Final[Mapping[str, str]] = {
     "SettleFlag.finding": "flag_finding",
 }
 AMOUNTS: Final = frozenset({"amount", "unit_rate", "ceiling"})  # int fields that hold centimes
+_FIELDS: Final[Mapping[Any, type[fields.Field[Any]]]] = {str: Text, bool: YesNo, date: Day, UUID: Id}
 SEASONS: Final = frozenset({"season", "year"})  # int fields that become a year of a date
 
 
@@ -141,7 +142,7 @@ def _of_type(name: str, hint: Any, said: dict[str, Any]) -> fields.Field[Any]:
         return Part(_part(hint), **said)
     if hint is int:
         return Amount(**said) if name in AMOUNTS else Whole(within=YEARS if name in SEASONS else None, **said)
-    return {str: Text, bool: YesNo, date: Day, UUID: Id}[hint](**said)
+    return _FIELDS[hint](**said)
 
 
 @cache

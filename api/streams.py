@@ -9,9 +9,9 @@ from uuid import UUID
 
 import msgspec
 from flask import Response
-from flask_smorest import Blueprint
 
 from api.answers import MOMENT, answer, read_route, seen
+from api.blueprint import ForsaBlueprint
 from api.forms import CURRENCY
 from api.links import links_of
 from api.parts import Parts
@@ -170,7 +170,9 @@ def _centre(state: Centre) -> CentreShown:
 
 def _convention(state: Convention) -> ConventionShown:
     targets = [
-        TargetShown(each.season, each.learners, None if each.amount is None else AmountShown(format_amount(each.amount)))
+        TargetShown(
+            each.season, each.learners, None if each.amount is None else AmountShown(format_amount(each.amount))
+        )
         for each in state.seasons.values()
     ]
     return ConventionShown(state.kind, state.number, sorted(state.centres), targets, state.age_min, state.age_max,
@@ -224,13 +226,17 @@ SHOWN: Final[Mapping[str, tuple[Any, Callable[[Any], Any]]]] = {
 }
 
 
-def register_kinds(parts: Parts, blueprints: Mapping[str, Blueprint]) -> None:
+def _answer_of(shown: Any) -> Any:
+    return StreamAnswer[shown]  # a type made at run time, for the document alone
+
+
+def register_kinds(parts: Parts, blueprints: Mapping[str, ForsaBlueprint]) -> None:
     """Every kind but the learner answers GET with its state."""
     for name in SHOWN:
         _register(parts, blueprints[KINDS[name].plural], name)
 
 
-def _register(parts: Parts, blueprint: Blueprint, name: str) -> None:
+def _register(parts: Parts, blueprint: ForsaBlueprint, name: str) -> None:
     of, shown = SHOWN[name]
 
     def get(stream: UUID) -> Response:
@@ -238,13 +244,9 @@ def _register(parts: Parts, blueprint: Blueprint, name: str) -> None:
             raise Problem("not-found")  # any id would do for a kind that exists before its first event
         loaded, position = seen(parts, name, stream)
         status = loaded.kind.status_of(loaded.state)
-        body = StreamAnswer(
-            stream, loaded.state.version, position, status, shown(loaded.state), links_of(name, stream)
-        )
+        body = StreamAnswer(stream, loaded.state.version, position, status, shown(loaded.state), links_of(name, stream))
         return answer(body, version=loaded.state.version)
 
     get.__doc__ = of.__doc__ if name != "parameter" else "Every parameter: its default and what authorities set."
     rule = f"/v1/{KINDS[name].plural}/<uuid:stream>"
-    read_route(blueprint, rule, f"get-{name}", StreamAnswer[of], *MOMENT)(get)
-
-
+    read_route(blueprint, rule, f"get-{name}", _answer_of(of), *MOMENT)(get)

@@ -249,7 +249,5 @@ def test_a_word_about_the_enrolment_does_not_pass_for_another(api: Api) -> None:
     learner = identified(api)
     enrolled(api, learner)
     with api.nothing_recorded():
-        response = api.post(
-            f"/v1/learners/{learner}/enrolment-ends", {"enrolment": str(uuid4()), "exit": "completed"}
-        )
+        response = api.post(f"/v1/learners/{learner}/enrolment-ends", {"enrolment": str(uuid4()), "exit": "completed"})
     assert_problem(response, 409, "no-such-enrolment")

@@ -13,7 +13,9 @@ from runtime.wiring import api_parts
 from tests.api.stack import IDENTIFICATION, Api, ident
 
 
-@pytest.mark.parametrize("header", [None, "Bearer", "Bearer ", "Basic abc", "Bearer not.a.token", "bearer " + "x" * 9000])
+@pytest.mark.parametrize(
+    "header", [None, "Bearer", "Bearer ", "Basic abc", "Bearer not.a.token", "bearer " + "x" * 9000]
+)
 def test_without_a_token_that_proves_somebody_nothing_is_answered(api: Api, header: str | None) -> None:
     headers = {"Authorization": header} if header else {}
     with api.nothing_recorded():
