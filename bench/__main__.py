@@ -5,11 +5,17 @@ from __future__ import annotations
 import sys
 from time import perf_counter
 
-from bench import append, load, views
+from bench import append, load, rebuilds, views
 from bench.place import place, refuse_lossy_server
 from bench.report import Figure, show
 
-PARTS = {"append": append.measure, "load": load.measure, "catch_up": views.catch_up, "visible": views.visible}
+PARTS = {
+    "append": append.measure,
+    "load": load.measure,
+    "catch_up": views.catch_up,
+    "rebuild": rebuilds.measure,
+    "visible": views.visible,
+}
 
 
 def main(names: list[str]) -> int:
