@@ -20,7 +20,7 @@ from domain.sealed import tag_of
 from domain.streams import COMMANDS, EVENTS, KINDS
 from tests.architecture.refusals import REFUSALS, modules_of_domain
 from tests.contracts.golden import EVENTS_DIR, file_of
-from tests.runtime.test_stored_form import stored_classes
+from tests.runtime.test_stored_form import stored_classes, wrong_in
 
 TAG = re.compile(r"[a-z]+(-[a-z]+)*\.[a-z]+(-[a-z]+)*")
 
@@ -37,6 +37,10 @@ def test_every_event_class_stands_in_the_table_under_the_tag_it_states_itself() 
     for tag, event_class in EVENTS.items():
         assert TAG.fullmatch(tag), tag
         assert f'tag="{tag}"' in inspect.getsource(event_class), "a tag is written out, never derived from a class name"
+
+
+def test_nothing_is_stored_that_a_later_release_could_not_read() -> None:
+    assert {tag: wrong for tag, each in EVENTS.items() if (wrong := wrong_in(each))} == {}
 
 
 def test_every_tag_has_a_golden_file() -> None:
