@@ -77,9 +77,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except Exception as error:
-        if "--traceback" in given[:1]:
-            raise
         code, lines = ending_of(error)
+        if code == FAULT and "--traceback" in given[:1]:
+            raise
         for line in lines:
             click.echo(line, err=True)
         if code == FAULT:

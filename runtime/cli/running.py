@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
 import sys
@@ -42,7 +43,7 @@ def run_command(directory: Path, port: int | None, workers: int, demo: bool) -> 
     given = {name: text for name, text in os.environ.items() if text}
     configure_logging(given.get("FORSA_LOG_FORMAT", "console"))
     directory.mkdir(parents=True, exist_ok=True)
-    with _server_url(directory, given) as server_url:
+    with _alone(directory), _server_url(directory, given) as server_url:
         settings, variables = _prepared(directory, given, server_url, port)
         environment = {name: text for name, text in os.environ.items() if name != "DATABASE_URL"} | variables
         children = _children(environment, workers)
@@ -52,6 +53,17 @@ def run_command(directory: Path, port: int | None, workers: int, demo: bool) -> 
             end_all(children)
             raise
         supervise(children, stop)
+
+
+@contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    """No other run uses the directory: two would overwrite each other's settings. Raises Ended."""
+    with (directory / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Ended(UNAVAILABLE, f"Forsa runs in {directory} already: end that one, or use --directory.") from None
+        yield
 
 
 @contextmanager
