@@ -7,18 +7,16 @@ page is written on the session that holds those locks: when it is lost, so are t
 
 from __future__ import annotations
 
-import gc
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import psycopg
 from psycopg import conninfo
 
 from projections import ALL_VIEWS, log
-from projections.folding import States, cold_states
+from projections.folding import States, cold_states, no_collection
 from projections.page import Folded
 from projections.records import parked
 from projections.tables import DDL_LOCK, ensure_tables
@@ -170,7 +168,7 @@ class Projector:
         if not rows:
             self._say_live(connection, lane)
             return 0
-        with _no_collection():
+        with no_collection():
             page = Folded(self._mapper, self._keyring, lane.views, self._parked)
             page.fold(rows, cold_states(connection, self._mapper, rows, lane.states, lane.position))
             self._write(connection, lane, rows[-1][0], page)
@@ -265,18 +263,6 @@ def place_of(connection: log.Connection, view: View) -> tuple[int, int]:
     query = "select position, generation from views.view_state where view = %s and version = %s"
     row = connection.execute(query, (view.name, view.version)).fetchone()
     return (int(row[0]), int(row[1])) if row else (0, 0)
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Without the cyclic collector: a page makes no cycles, and looking for them among held states costs a third."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def run_projector(

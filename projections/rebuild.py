@@ -22,6 +22,7 @@ from psycopg import sql
 
 from projections import ALL_VIEWS, log
 from projections.copying import stream_place
+from projections.folding import no_collection
 from projections.page import Failure, Folded
 from projections.projector import Projector, connect, place_of
 from projections.records import parked
@@ -165,6 +166,10 @@ class _Worker:
 
     def fold(self, each: Range) -> Done:
         """The range's rows are in the tables."""
+        with no_collection():
+            return self._fold(each)
+
+    def _fold(self, each: Range) -> Done:
         placed = any(isinstance(view, EntryView) for view in self.views)
         rows = log.streams_between(self.connection, each.first, each.last, each.upto, placed=placed)
         folded = Folded(self.means.mapper, self.means.keyring, self.views, {view.id: set() for view in self.views})
@@ -194,10 +199,7 @@ _worker: _Worker | None = None  # of this process, where it is one of several
 
 
 def _open_worker(dsn: str, open_means: log.OpenMeans, views: Sequence[View]) -> None:
-    import gc
-
     global _worker
-    gc.disable()  # folding makes no cycles, and the process ends with the rebuild
     _worker = _Worker(dsn, open_means, views)
 
 
