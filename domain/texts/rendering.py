@@ -27,6 +27,11 @@ PLACEHOLDER: Final = re.compile(r"\{([a-z_]+)(?::([a-z0-9_-]+))?\}")
 
 _LOCALES: Final = {"ar": "ar_MA", "fr": "fr_MA", "en": "en_GB"}  # ar_MA: غشت, not أغسطس, and Western digits
 _FIRST: Final = {"ar": "فاتح", "fr": "1er"}  # of a month, as Moroccan papers write it
+_BETWEEN: Final = {
+    "ar": ("، ", "؛ "),
+    "fr": (", ", "\u202f; "),
+    "en": (", ", "; "),
+}  # the latter where a part has the former
 _ABSENT: Final = "—"
 _LONGEST: Final = 120  # of a client's value in a sentence
 _UNSEEN: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff]+")
@@ -68,7 +73,8 @@ def _item(value: Any) -> Any:
 
 
 def _joined(parts: Mapping[str, None], language: str) -> str:
-    return ("، " if language == "ar" else ", ").join(parts)
+    comma, semicolon = _BETWEEN[language]
+    return (semicolon if any(comma in part for part in parts) else comma).join(parts)
 
 
 def _counted(value: Any, noun: str, language: str) -> str:

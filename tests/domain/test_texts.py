@@ -50,6 +50,12 @@ def test_a_code_is_told_by_its_label() -> None:
     assert "حلاقة نسائية" in text("event.learner.enrolled", "ar", **ENROLLED)
 
 
+def test_a_list_is_joined_so_that_labels_with_a_comma_stay_apart() -> None:
+    approved = "event.centre.trades-approved"
+    assert "coiffure dames, " in text(approved, "fr", season=2026, trades=["COI-F", "PAT"])
+    assert "coiffure dames\u202f; esthétique, maquillage." in text(approved, "fr", season=2026, trades=["COI-F", "EST"])
+
+
 def test_a_code_that_is_in_no_list_is_shown_as_it_stands() -> None:
     assert "\u2068HOUSE\u2069" in text("event.learner.enrolled", "fr", **{**ENROLLED, "trade": "HOUSE"})
 
