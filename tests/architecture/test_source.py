@@ -29,6 +29,10 @@ LONG_FILES = {
     "domain/group.py": "one noun, one file: its events, state, commands and rules",
     "domain/learner/identification.py": "one stage, one file: its events, state, commands and refusals",
     "domain/learner/deciding/identification.py": "one stage, one file: its decide functions and their table rows",
+    "projections/learner_record.py": "one view, one file: its columns, rows and queries",
+    "projections/projector.py": "one loop: page, fold, write and track in one transaction under one lock",
+    "projections/rebuild.py": "one sequence: ranges, fold, indexes, catching up, parity, switch",
+    "runtime/migrate.py": "one sequence: databases, roles, migrations, grants",
     "runtime/embedded_postgres.py": "run by itself by make, before anything is installed beside it",
     "runtime/recorder.py": "the library's recorder with what replaces its parts, read against one class",
 }
@@ -43,6 +47,25 @@ def lines_of(path: Path) -> int:
     return len(path.read_text().splitlines())
 
 
+def own_lines(function: Function) -> int:
+    """How many lines are the function's own: those of functions inside it are theirs."""
+    inside = [each for node in ast.iter_child_nodes(function) for each in outermost(node)]
+    return span(function) - sum(span(each) for each in inside)
+
+
+def outermost(tree: ast.AST) -> Iterator[Function]:
+    """The functions in a tree that stand in no other function of it."""
+    if isinstance(tree, Function):
+        yield tree
+    else:
+        yield from (each for node in ast.iter_child_nodes(tree) for each in outermost(node))
+
+
+def span(function: Function) -> int:
+    """From the first line to the last."""
+    return (function.end_lineno or function.lineno) - function.lineno + 1
+
+
 def test_no_module_is_longer_than_three_hundred_lines_without_a_reason() -> None:
     long = {name_of(path) for path in python_files(*SHIPPED) if lines_of(path) > LONGEST_FILE}
     assert sorted(long - LONG_FILES.keys()) == []
@@ -54,7 +77,7 @@ def test_no_function_is_longer_than_forty_five_lines_without_a_reason() -> None:
         f"{name_of(path)}:{each.name}"
         for path in python_files(*WRITTEN)
         for each in functions_of(tree_of(path))
-        if (each.end_lineno or 0) - each.lineno + 1 > LONGEST_FUNCTION
+        if own_lines(each) > LONGEST_FUNCTION
     }
     assert sorted(long - LONG_FUNCTIONS.keys()) == []
     assert sorted(LONG_FUNCTIONS.keys() - long) == [], "an exception that is no longer one goes"
