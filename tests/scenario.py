@@ -10,7 +10,7 @@ said otherwise. For the pure domain only: the store has its own tests on Postgre
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from typing import Any
 from uuid import UUID
@@ -42,6 +42,7 @@ class MemoryStreams:
 
     def __init__(self) -> None:
         self.log: list[NewEvent] = []
+        self.events: dict[UUID, tuple[Event, ...]] = {}
         self.claims: dict[Claim, UUID] = {}
         self.commands: dict[tuple[UUID, bytes], CommandRow] = {}
         self.appends: list[Append] = []
@@ -49,12 +50,15 @@ class MemoryStreams:
 
     def load(self, ids: Sequence[UUID], upto: int | None = None) -> Mapping[UUID, Stream]:
         """These streams, as of a position."""
-        kept = self.log if upto is None else self.log[:upto]
-        found: dict[UUID, list[Event]] = {each: [] for each in ids}
-        for new in kept:
-            if new.stream in found:
-                found[new.stream].append(new.event)
-        return {each: Stream(each, tuple(events)) for each, events in found.items()}
+        if upto is None:
+            return {each: Stream(each, self.events.get(each, ())) for each in ids}
+        return {each: Stream(each, tuple(new.event for new in self.log[:upto] if new.stream == each)) for each in ids}
+
+    def record(self, events: Iterable[NewEvent]) -> None:
+        """These stand at the end of the log."""
+        for new in events:
+            self.log.append(new)
+            self.events[new.stream] = (*self.events.get(new.stream, ()), new.event)
 
     def append(self, append: Append) -> Appended:
         """All of it, or nothing."""
@@ -62,7 +66,7 @@ class MemoryStreams:
             self.before_append()
         self._refuse(append)
         first = len(self.log) + 1
-        self.log += append.events
+        self.record(append.events)
         self.claims = {claim: holder for claim, holder in self.claims.items() if (claim, holder) not in append.freed}
         self.claims.update(append.taken)
         self.appends.append(append)
@@ -122,7 +126,7 @@ class Scenario:
     def __init__(self, history: History) -> None:
         self.streams, self.keyring = MemoryStreams(), ClearKeyring()
         self.today = max((event.on for _, event in history), default=START)
-        self.nonces = iter([NONCE])
+        self.nonces: Iterator[UUID] = iter([NONCE])
         self.casebook = Casebook(self.streams, self.keyring, now=self._now, nonce=self._nonce)
         self._record(history)
 
@@ -138,7 +142,7 @@ class Scenario:
         for stream, event in history:
             kind = KINDS[_name(states, stream, event)]
             state = states.get(stream, kind.empty)
-            self.streams.log.append(NewEvent(stream, state.version + 1, event))
+            self.streams.record([NewEvent(stream, state.version + 1, event)])
             states[stream] = kind.evolve(state, event, state.version + 1)
         for stream, state in states.items():
             sources = KINDS[_name_of_state(state)].claims_of(state)

@@ -1,0 +1,420 @@
+"""Walks: long, mostly sensible sequences of commands in a small world, told by numbers a test draws.
+
+A walk's world is a centre with two groups, two conventions, two exam sessions and three learners. Each step is
+(move, who, what): the move picks a command, `who` a learner, `what` its variant. Many commands are refused on purpose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date, timedelta
+from itertools import count
+from typing import Any
+from uuid import UUID
+
+from msgspec.structs import replace as but
+
+from domain.diploma_session import CloseCandidateList, Mark, OpenDiplomaSession, SignMinutes
+from domain.event import By
+from domain.group import HeldSession, LockAttendance, RecordSessions
+from domain.kind import Command, ReasonGiven
+from domain.learner.admission import EnrolLearner, JoinGroup, Missing, OrientLearner
+from domain.learner.diploma import AwardDiplomas, AwardLine, ListCandidate, RecordMarks
+from domain.learner.identification import (
+    AssessEligibility,
+    GrantDerogation,
+    Identifier,
+    IdentifyLearner,
+    NameGiven,
+    RecordIdentity,
+    VerifyIdentity,
+)
+from domain.learner.leaving import EndEnrolment
+from domain.learner.outcome import DeclareOutcome, VerifyOutcome
+from domain.learner.review import SettleFlag, WithdrawFact
+from domain.learner.state import Learner, status_of
+from domain.learner.training import AssessCompetence, AttendanceRow, DayGiven, RecordAttendance
+from domain.values import monday_of, month_of
+from tests.examples.people import (
+    CASEWORKER,
+    COORDINATOR,
+    DELEGATION,
+    DIRECTORATE,
+    EDUCATOR,
+    EN_AGENT,
+    id_of,
+)
+from tests.examples.places import (
+    CENTRE_OPENED,
+    CLASS_OPENED,
+    CONVENTION_SIGNED,
+    GROUP_OPENED,
+    JURY_MEMBER,
+    ORGANISATIONS,
+    TRADES_APPROVED,
+    WORKERS,
+    History,
+)
+
+SHARED: History = (*ORGANISATIONS, *WORKERS)
+"""What every walk's world stands on; stored once where several walks meet in one log."""
+
+Step = tuple[int, int, int]
+Act = tuple[Command, By]
+LEARNERS = 3
+START = date(2025, 9, 22)
+STATUSES = ("present", "absent", "late", "justified", "not_expected")
+WHY = ReasonGiven("entry_error", "seen on the sheet")
+
+
+class World:
+    """Ids and history of one walk; worlds of other numbers share nothing but organisations and workers."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.centre, self.workshop, self.class_ = (self.id(name) for name in ("centre", "workshop", "class"))
+        self.conventions = [self.id("convention/wide"), self.id("convention/narrow")]
+        self.sessions = [self.id("session/1"), self.id("session/2")]
+        self.learners = [self.id(f"learner/{at}") for at in range(LEARNERS)]
+
+    def id(self, name: str) -> UUID:
+        """An id of this world."""
+        return id_of(f"{self.number}/{name}")
+
+    def nonces(self) -> Iterator[UUID]:
+        """What the casebook draws: ids and file numbers of this world alone."""
+        return (self.id(f"nonce/{at}") for at in count())
+
+    @property
+    def history(self) -> History:
+        """The world before the first learner comes, without what is shared."""
+        wide = but(CONVENTION_SIGNED, centres=[self.centre], number=f"{self.number}/2025")
+        return (
+            (self.centre, CENTRE_OPENED),
+            (self.centre, TRADES_APPROVED),
+            (self.conventions[0], wide),
+            (self.conventions[1], but(wide, age_min=15, age_max=17)),
+            (self.workshop, but(GROUP_OPENED, on=START, centre=self.centre, capacity=2)),
+            (self.class_, but(CLASS_OPENED, on=START, centre=self.centre, capacity=1)),
+        )
+
+
+class Walk:
+    """One walk under way. `load` answers a stream's state; `today` is the day of the next command."""
+
+    def __init__(self, world: World, load: Callable[[str, UUID], Any]) -> None:
+        self.world, self._load = world, load
+        self.today = START
+
+    def state(self, kind: str, stream: UUID) -> Any:
+        """The stream's state; the kind's empty one before its first event."""
+        return self._load(kind, stream)
+
+    def command(self, step: Step) -> Act | None:
+        """The next command and who sends it; None where only time passes."""
+        move, who, what = step
+        who %= LEARNERS
+        is_known = self.learner(who)[1].version or what % 8 == 7
+        return MOVES[move % len(MOVES)](self, who, what) if is_known else _identify(self, who, what)
+
+    def learner(self, who: int) -> tuple[UUID, Learner]:
+        """One of the three, as they stand."""
+        stream = self.world.learners[who]
+        return stream, self.state("learner", stream)
+
+    def enrolment(self, learner: UUID, state: Learner, what: int) -> UUID:
+        """Mostly the enrolment made last; sometimes one nobody made."""
+        return (state.admission.last if what % 7 else None) or self.world.id(f"enrolment/{learner}/none")
+
+    def session(self, what: int) -> UUID:
+        """Mostly the first exam session, sometimes the second."""
+        return self.world.sessions[what % 5 == 4]
+
+
+# ── moves ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _days_pass(walk: Walk, _who: int, what: int) -> None:
+    walk.today += timedelta(days=(1, 3, 7, 21, 35)[what % 5])
+
+
+NAMES = ([NameGiven("أمينة", "بنسالم")], [NameGiven("Yassine"), NameGiven("ياسين")], [NameGiven("1")])
+
+
+def _identity(who: int, what: int) -> dict[str, Any]:
+    return {
+        "names": NAMES[(who + what // 3) % 3] if what % 6 == 5 else NAMES[who % 2],
+        "sex": "fm"[who % 2],
+        "birth_date": (*(date(2009, 5, 14),) * 4, date(2005, 12, 31), date(2014, 1, 1), None)[(who + what // 5) % 7],
+        "birth_certainty": ("exact", "year_only", "estimated")[what % 3],
+        "identifiers": [Identifier("massar", f"R{what % 4}")] if what % 2 else [],
+    }
+
+
+def _identify(walk: Walk, who: int, what: int) -> Act:
+    learner, _ = walk.learner(who)
+    command = IdentifyLearner(learner=learner, province="CAS", source="family", **_identity(who, what))
+    return command, CASEWORKER
+
+
+def _record_identity(walk: Walk, who: int, what: int) -> Act:
+    phone = "+212600000001" if what % 3 == 0 else None
+    return RecordIdentity(learner=walk.learner(who)[0], phone=phone, **_identity(who, what)), CASEWORKER
+
+
+def _verify_identity(walk: Walk, who: int, what: int) -> Act:
+    document = None if what % 5 == 4 else "birth_certificate"
+    return VerifyIdentity(learner=walk.learner(who)[0], document_type=document), CASEWORKER
+
+
+def _assess(walk: Walk, who: int, what: int) -> Act:
+    status = ("dropped_out", "unknown", "in_formal_school")[what % 3]
+    convention = walk.world.conventions[what % 2]
+    return AssessEligibility(learner=walk.learner(who)[0], convention=convention, school_status=status), CASEWORKER
+
+
+def _derogate(walk: Walk, who: int, what: int) -> Act:
+    command = GrantDerogation(
+        learner=walk.learner(who)[0], rule=1 + what % 5 // 4, reason="social_emergency", act_reference="1/25"
+    )
+    return command, DIRECTORATE
+
+
+def _orient(walk: Walk, who: int, what: int) -> Act:
+    trades = ["COU"] if what % 4 else ["XXX"]
+    return OrientLearner(learner=walk.learner(who)[0], level="level_2", trades=trades), CASEWORKER
+
+
+def _enrol(walk: Walk, who: int, what: int) -> Act:
+    learner, state = walk.learner(who)
+    made = len(state.admission.enrolments) - (what % 11 == 10)
+    without = [Missing(step, "urgent_intake") for step in ("assessment", "orientation")] if what % 3 else []
+    command = EnrolLearner(
+        learner=learner,
+        enrolment=walk.world.id(f"enrolment/{learner}/{made}"),
+        season=2025,
+        centre=walk.world.centre,
+        convention=walk.world.conventions[what % 4 == 3],
+        level="level_2",
+        trade=("COU", None, "COU", "MEN")[what % 4],
+        residence="rural",
+        last_level="2AC",
+        school_status="in_formal_school" if what % 13 == 12 else "dropped_out",
+        without=without,
+    )
+    return command, CASEWORKER
+
+
+def _join(walk: Walk, who: int, what: int) -> Act:
+    learner, state = walk.learner(who)
+    group = walk.world.class_ if what % 3 == 2 else walk.world.workshop
+    return JoinGroup(learner=learner, enrolment=walk.enrolment(learner, state, what), group=group), CASEWORKER
+
+
+def _sessions(walk: Walk, _who: int, what: int) -> Act:
+    week = monday_of(walk.today - timedelta(days=7 * (what % 3)))
+    days = [
+        week + timedelta(days=at) for at in range(5) if week + timedelta(days=at) <= walk.today and (what >> at) % 2
+    ]
+    held = [HeldSession(day, "workshop", 60 + 30 * (what % 4)) for day in days]
+    return RecordSessions(group=walk.world.workshop, week=week, sessions=held, why=WHY), EDUCATOR
+
+
+def _sheet(walk: Walk, who: int, what: int) -> Act:
+    week = monday_of(walk.today - timedelta(days=7 * (what % 3)))
+    seated = list(dict.fromkeys(walk.state("group", walk.world.workshop).seats.values()))
+    rows = [
+        AttendanceRow(
+            learner,
+            [
+                DayGiven(week + timedelta(days=at), STATUSES[(who + what + at) % 5], 45 if what % 9 == 8 else None)
+                for at in range(1 + what % 5)
+            ],
+        )
+        for learner in (seated if seated and what % 8 else walk.world.learners)
+    ]
+    correct = what % 4 == 1
+    command = RecordAttendance(
+        group=walk.world.workshop,
+        week=week,
+        component="workshop",
+        rows=rows,
+        correct=correct,
+        why=WHY if what % 4 < 3 else None,
+    )
+    return command, EDUCATOR
+
+
+def _lock(walk: Walk, _who: int, what: int) -> Act:
+    month = month_of(walk.today - timedelta(days=30 * (what % 3)))
+    return LockAttendance(group=walk.world.workshop, month=month), COORDINATOR
+
+
+def _competence(walk: Walk, who: int, what: int) -> Act:
+    learner, state = walk.learner(who)
+    command = AssessCompetence(
+        learner=learner,
+        enrolment=walk.enrolment(learner, state, what),
+        module=f"M{what % 2}",
+        result=("acquired", "in_progress")[what % 2],
+    )
+    return command, EDUCATOR
+
+
+def _open_session(walk: Walk, _who: int, what: int) -> Act:
+    command = OpenDiplomaSession(
+        diploma_session=walk.session(what),
+        authority=DELEGATION,
+        held_from=walk.today,
+        held_to=walk.today + timedelta(days=2),
+        centres=[walk.world.centre],
+        trades=["COU"],
+        year=2026,
+    )
+    return command, EN_AGENT
+
+
+def _list(walk: Walk, who: int, what: int) -> Act:
+    learner, state = walk.learner(who)
+    enrolment = walk.enrolment(learner, state, what)
+    session = walk.session(what)
+    if not walk.state("diploma-session", session).version:
+        return _open_session(walk, who, what)
+    if state.admission.active and not state.identification.verification and what % 8:
+        return _verify_identity(walk, who, what)
+    return ListCandidate(learner=learner, enrolment=enrolment, session=session), COORDINATOR
+
+
+def _exam(walk: Walk, who: int, what: int) -> Act:
+    """What usually comes next for an exam session: candidates, closing, marks, minutes, diplomas."""
+    state = walk.state("diploma-session", walk.session(what))
+    if not state.version:
+        return _open_session(walk, who, what)
+    if state.minutes_version or what % 17 == 16:
+        return _award(walk, who, what)
+    if not state.is_closed:
+        return _close(walk, who, what) if len(state.candidates) > what % 2 else _list(walk, who, what)
+    unmarked = any(each.mark is None for each in state.candidates.values())
+    return _mark(walk, who, what) if unmarked or what % 3 == 2 else _sign(walk, who, what)
+
+
+def _close(walk: Walk, _who: int, what: int) -> Act:
+    return CloseCandidateList(diploma_session=walk.session(what)), EN_AGENT
+
+
+def _mark(walk: Walk, _who: int, what: int) -> Act:
+    numbers = walk.state("diploma-session", walk.session(what)).candidates
+    decisions = ("admitted", "admitted", "resit", "refused")
+    marks = [
+        Mark(number, 1, "present", 900 + what % 500, 1400, decisions[(what + at) % 4])
+        for at, number in enumerate(numbers or ["0009"])
+    ]
+    return RecordMarks(diploma_session=walk.session(what), marks=marks), EN_AGENT
+
+
+def _sign(walk: Walk, _who: int, what: int) -> Act:
+    return SignMinutes(diploma_session=walk.session(what), members=[JURY_MEMBER]), EN_AGENT
+
+
+def _award(walk: Walk, _who: int, what: int) -> Act:
+    numbers = list(walk.state("diploma-session", walk.session(what)).candidates) or ["0009"]
+    number = numbers[what % len(numbers)]
+    award = AwardLine(number, f"EN-{walk.world.number}-{what % 3}")
+    return AwardDiplomas(diploma_session=walk.session(what), awarded_on=walk.today, awards=[award]), EN_AGENT
+
+
+def _end(walk: Walk, who: int, what: int) -> Act:
+    learner, state = walk.learner(who)
+    command = EndEnrolment(
+        learner=learner,
+        enrolment=walk.enrolment(learner, state, what),
+        exit="completed",
+        ended_on=walk.today - timedelta(days=what % 3),
+    )
+    return command, CASEWORKER
+
+
+def _declare(walk: Walk, who: int, what: int) -> Act:
+    learner, state = walk.learner(who)
+    command = DeclareOutcome(
+        learner=learner,
+        outcome=walk.world.id(f"outcome/{learner}/{what % 3}"),
+        enrolment=walk.enrolment(learner, state, what),
+        kind=("employment", "formal_school")[what % 2],
+        organisation="Atlas",
+        province="CAS",
+        starts_on=walk.today + timedelta(days=what % 9 - 4),
+    )
+    return command, CASEWORKER
+
+
+def _verify(walk: Walk, who: int, what: int) -> Act:
+    learner, state = walk.learner(who)
+    outcome, held = next(iter(state.outcomes.declared.items()), (walk.world.id("outcome/none"), None))
+    method = ("site_visit", "phone")[what % 5 == 4]
+    office = DIRECTORATE if (held is not None and held.kind == "formal_school") != (what % 4 == 3) else EN_AGENT
+    return VerifyOutcome(learner=learner, outcome=outcome, method=method, authority=office.org), office
+
+
+def _withdraw(walk: Walk, who: int, what: int) -> Act:
+    learner, state = walk.learner(who)
+    version = 1 + what % (state.version + 1)
+    return WithdrawFact(learner=learner, version=version, why=WHY if what % 5 else None), COORDINATOR
+
+
+def _settle(walk: Walk, who: int, what: int) -> Act:
+    learner, state = walk.learner(who)
+    version, code = next(iter(sorted(state.review.open)), (what, "in-future"))
+    finding = ("explained", "confirmed", "dismissed")[what % 3]
+    return SettleFlag(learner=learner, version=version, code=code, finding=finding), COORDINATOR
+
+
+Move = Callable[[Walk, int, int], "Act | None"]
+
+NEXT: dict[str, Sequence[Move]] = {
+    "unknown": (_identify,),
+    "identified": (_verify_identity, _assess),
+    "assessed": (_orient,),
+    "oriented": (_verify_identity, _enrol, _enrol),
+    "enrolled": (_join, _list, _sheet, _list),
+    "candidate": (_exam, _exam, _sheet),
+    "graduated": (_end, _sheet),
+    "left": (_declare, _declare, _enrol),
+    "placed": (_verify, _verify, _declare),
+    "inserted": (_enrol, _declare),
+}
+
+
+def _advance(walk: Walk, who: int, what: int) -> Act | None:
+    """What usually comes next for this learner."""
+    moves = NEXT[status_of(walk.learner(who)[1])]
+    return moves[what % len(moves)](walk, who, what // len(moves))
+
+
+MOVES: tuple[Move, ...] = (
+    *(_advance,) * 16,
+    *(_days_pass,) * 3,
+    *(_exam,) * 4,
+    *(_sessions,) * 2,
+    *(_sheet,) * 3,
+    _identify,
+    _record_identity,
+    _verify_identity,
+    _assess,
+    _derogate,
+    _orient,
+    _enrol,
+    _join,
+    _lock,
+    _competence,
+    _open_session,
+    _list,
+    _mark,
+    _sign,
+    _award,
+    _end,
+    _declare,
+    _verify,
+    _withdraw,
+    _settle,
+)
