@@ -26,6 +26,7 @@ from projections.writing import add_entries, replace_rows
 LOG: Final = logging.getLogger("forsa.projector")
 EVERY: Final = 2**62  # a position after every event
 POLL_SECONDS: Final = 1.0  # between looks at the log when no notice comes
+AWAY_SECONDS: Final = 0.25  # between attempts to reach a database that is away
 CHANNEL: Final = "forsa_events"
 # What a crash of the server may take back it takes back whole, rows and positions, and it is projected again: so the
 # commit need not wait for the disk. The log itself is written by other sessions, which do wait.
@@ -292,7 +293,7 @@ def run_projector(
             except psycopg.OperationalError as lost:
                 LOG.warning("the database is away: %s", type(lost).__name__)
                 listener.close()
-                stop.wait(POLL_SECONDS / 4)
+                stop.wait(AWAY_SECONDS)
     finally:
         listener.close()
         projector.close()

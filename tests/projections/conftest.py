@@ -1,0 +1,52 @@
+"""A projector with its own role, and readers with theirs, over an empty log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+from psycopg_pool import ConnectionPool
+
+from projections import log
+from projections.projector import Projector
+from projections.reading import Views
+from tests.projections.log_of import open_means
+
+OpenProjector = Callable[..., Projector]
+
+
+@pytest.fixture
+def means(keys_role_dsn: str) -> log.OpenMeans:
+    """Opens a mapper and a keyring; another process may call it."""
+    return partial(open_means, keys_role_dsn)
+
+
+@pytest.fixture
+def open_projector(projector_dsn: str, means: log.OpenMeans) -> Iterator[OpenProjector]:
+    """Opens projectors over the log; all are closed at the end."""
+    opened: list[tuple[Projector, Any]] = []
+
+    def open_one(**given: Any) -> Projector:
+        own = means()
+        opened.append((Projector(projector_dsn, own.mapper, own.keyring, **given), own.keyring))
+        return opened[-1][0]
+
+    yield open_one
+    for projector, keyring in opened:
+        projector.close()
+        keyring.close()
+
+
+@pytest.fixture
+def projector(open_projector: OpenProjector) -> Projector:
+    """A projector of every view."""
+    return open_projector()
+
+
+@pytest.fixture
+def views(web_dsn: str) -> Iterator[Views]:
+    """The views as the web process reads them."""
+    with ConnectionPool(web_dsn, kwargs={"autocommit": True}, min_size=1, max_size=4, open=True) as pool:
+        yield Views(pool)

@@ -1,0 +1,395 @@
+"""The projector: exactly once, one at a time, nothing in its way for long."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import psycopg
+import pytest
+
+from domain.errors import TooOld
+from domain.learner import state
+from domain.learner.admission import GroupJoined
+from projections import ALL_VIEWS, entries, learner_directory, learner_record, log
+from projections import projector as projecting
+from projections.folding import Held, States, new_state
+from projections.projector import Projector, run_projector
+from projections.reading import Views
+from projections.tables import drop_view
+from projections.view import View
+from runtime.store import EventLog
+from tests.examples.path import AMINA
+from tests.projections.conftest import OpenProjector
+from tests.projections.log_of import EVERY_EVENT, PATH, identified, learner, paths, rows, store
+
+SECONDS = 10  # most a test waits for something that takes milliseconds
+
+
+def all_rows(dsn: str) -> dict[str, list[tuple[Any, ...]]]:
+    """The rows of every view."""
+    return {view.id: rows(dsn, view) for view in ALL_VIEWS}
+
+
+def wait_until(is_true: Callable[[], bool]) -> None:
+    """Returns when it is true; fails when it does not become so."""
+    end = time.monotonic() + SECONDS
+    while not is_true():
+        assert time.monotonic() < end, "it did not happen"
+        threading.Event().wait(0.005)
+
+
+def execute(dsn: str, *statements: str) -> None:
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        for statement in statements:
+            connection.execute(statement.encode())
+
+
+def drop_views(dsn: str) -> None:
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        for view in ALL_VIEWS:
+            drop_view(connection, view.name, view.version)
+
+
+# ── rows ──
+
+
+def test_every_event_has_its_entry_and_every_learner_a_row(
+    event_log: EventLog, projector: Projector, log_dsn: str
+) -> None:
+    last = store(event_log, EVERY_EVENT)
+    assert projector.catch_up() == last == len(EVERY_EVENT)
+    tags = [row[4] for row in rows(log_dsn, entries.VIEW)]
+    assert sorted(tags) == sorted(event.__struct_config__.tag for _, event in EVERY_EVENT)
+    assert [row[0] for row in rows(log_dsn, learner_record.VIEW)] == [AMINA]
+    assert [row[5] for row in rows(log_dsn, learner_directory.VIEW)] == ["Amina Bensalem"]
+
+
+def test_replaying_gives_the_same_rows(event_log: EventLog, projector: Projector, log_dsn: str) -> None:
+    store(event_log, (*EVERY_EVENT, *paths(5)))
+    projector.catch_up()
+    first = all_rows(log_dsn)
+    projector.close()
+    drop_views(log_dsn)
+    projector.catch_up()
+    assert all_rows(log_dsn) == first
+
+
+@pytest.mark.parametrize("page_size", [1, 7])
+def test_pages_of_any_size_give_the_same_rows(
+    event_log: EventLog, open_projector: OpenProjector, log_dsn: str, page_size: int
+) -> None:
+    store(event_log, (*EVERY_EVENT, *paths(2)))
+    large = open_projector()
+    large.catch_up()
+    expected = all_rows(log_dsn)
+    large.close()
+    drop_views(log_dsn)
+    open_projector(page_size=page_size).catch_up()
+    assert all_rows(log_dsn) == expected
+
+
+def test_states_that_are_not_held_are_folded_again(
+    event_log: EventLog, open_projector: OpenProjector, log_dsn: str
+) -> None:
+    store(event_log, paths(4))
+    warm = open_projector()
+    warm.catch_up()
+    expected = all_rows(log_dsn)
+    warm.close()
+    drop_views(log_dsn)
+    cold = open_projector(page_size=5)
+    while cold.step():
+        cold._lanes[0].states = States(bound=0)
+    assert all_rows(log_dsn) == expected
+
+
+def test_many_rows_at_once_are_written_as_a_few_are(
+    event_log: EventLog, open_projector: OpenProjector, log_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store(event_log, paths(3))
+    projector = open_projector()
+    projector.catch_up()
+    expected = all_rows(log_dsn)
+    projector.close()
+    drop_views(log_dsn)
+    monkeypatch.setattr("projections.writing.FEW_ROWS", 0)
+    projector.catch_up()
+    assert all_rows(log_dsn) == expected
+
+
+def test_the_least_recently_used_states_go_first() -> None:
+    event = identified(1)[1]
+    states = States(bound=2 * new_state(bytes(16), event).size)
+    keys = [bytes([number] * 16) for number in range(3)]
+
+    def held() -> Held:
+        return new_state(bytes(16), event)
+
+    states.keep([(keys[0], held()), (keys[1], held())])
+    used = states.take(keys[0])
+    assert used is not None
+    states.keep([(keys[0], used), (keys[2], held())])
+    assert states.missing(keys) == [keys[1]]
+
+
+# ── exactly once ──
+
+FAIL = """
+create or replace function views.fail() returns trigger language plpgsql as
+$$ begin raise exception 'a row is refused'; end $$;
+create trigger fail before insert on views.entries_v1 for each row execute function views.fail()
+"""
+
+
+def test_rows_and_position_move_together_or_not_at_all(event_log: EventLog, projector: Projector, log_dsn: str) -> None:
+    store(event_log, EVERY_EVENT[:10])
+    projector.catch_up()
+    before = all_rows(log_dsn)
+    store(event_log, EVERY_EVENT[10:])
+    execute(log_dsn, FAIL)
+    with pytest.raises(psycopg.errors.RaiseException):
+        projector.step()
+    assert all_rows(log_dsn) == before
+    execute(log_dsn, "drop trigger fail on views.entries_v1")
+    assert projector.catch_up() == len(EVERY_EVENT) - 10
+    assert len(rows(log_dsn, entries.VIEW)) == len(EVERY_EVENT)
+
+
+STALL = """
+create or replace function views.stall() returns trigger language plpgsql as
+$$ begin perform pg_advisory_xact_lock(4711); return new; end $$;
+create trigger stall before insert on views.entries_v1 for each row execute function views.stall()
+"""
+WAITING = "select pid from pg_stat_activity where application_name = 'forsa projector' and wait_event = 'advisory'"
+
+
+def test_a_projector_killed_between_position_and_rows_repeats_the_page_once(
+    event_log: EventLog, projector: Projector, log_dsn: str
+) -> None:
+    store(event_log, EVERY_EVENT[:10])
+    projector.catch_up()
+    store(event_log, EVERY_EVENT[10:])
+    execute(log_dsn, STALL)
+    with psycopg.connect(log_dsn, autocommit=True) as other:
+        other.execute("select pg_advisory_lock(4711)")
+        raised: list[BaseException] = []
+        stepping = threading.Thread(target=lambda: raised.append(_error_of(projector.step)))
+        stepping.start()
+        wait_until(lambda: other.execute(WAITING.encode()).fetchone() is not None)
+        other.execute(f"select pg_terminate_backend(pid) from ({WAITING}) w".encode())
+        stepping.join(SECONDS)
+    assert isinstance(raised[0], psycopg.OperationalError)
+    assert len(rows(log_dsn, entries.VIEW)) == 10
+    execute(log_dsn, "drop trigger stall on views.entries_v1")
+    projector.catch_up()
+    assert [row[0] for row in sorted(rows(log_dsn, entries.VIEW))] == list(range(1, len(EVERY_EVENT) + 1))
+
+
+def _error_of(act: Callable[[], object]) -> BaseException:
+    try:
+        act()
+    except psycopg.Error as error:
+        return error
+    raise AssertionError("it did not raise")
+
+
+# ── one at a time ──
+
+
+def test_a_second_projector_stands_by_until_the_first_is_gone(
+    event_log: EventLog, open_projector: OpenProjector
+) -> None:
+    first, second = open_projector(), open_projector()
+    store(event_log, EVERY_EVENT[:5])
+    assert (first.step(), second.step()) == (5, 0)
+    assert second.views == []
+    first.close()
+    store(event_log, EVERY_EVENT[5:])
+    assert second.catch_up() == len(EVERY_EVENT) - 5
+
+
+def test_two_releases_project_side_by_side_on_their_own_tables(
+    event_log: EventLog, open_projector: OpenProjector, log_dsn: str
+) -> None:
+    newer: View = msgspec.structs.replace(learner_record.VIEW, version=2)
+    old, new = open_projector(), open_projector(views=[newer, learner_directory.VIEW, entries.VIEW])
+    store(event_log, EVERY_EVENT[:12])
+    assert old.step() == 12
+    assert new.step() == 12
+    assert new.views == [newer]
+    store(event_log, EVERY_EVENT[12:])
+    new.catch_up()
+    old.catch_up()
+    assert rows(log_dsn, newer) == rows(log_dsn, learner_record.VIEW)
+
+
+def test_a_view_that_is_new_catches_up_beside_the_current_ones(
+    event_log: EventLog, open_projector: OpenProjector, log_dsn: str
+) -> None:
+    store(event_log, EVERY_EVENT)
+    before = open_projector(views=[learner_record.VIEW])
+    before.catch_up()
+    before.close()
+    store(event_log, [identified(1)])
+    after = open_projector(page_size=10)
+    assert after.step() == 1 + 10, "the current view's one event, and a page of the new ones"
+    after.catch_up()
+    assert len(after._lanes) == 1
+    assert len(rows(log_dsn, entries.VIEW)) == len(EVERY_EVENT) + 1
+
+
+# ── what cannot be taken in ──
+
+
+def picky(view: Any, refused: UUID) -> Any:
+    """The view as it is, but it cannot take in one stream while `healed` is not set."""
+
+    def rows_of(stream: UUID, *rest: Any) -> Any:
+        if stream == refused and not healed.is_set():
+            raise ZeroDivisionError("a message with somebody's name")
+        return own(stream, *rest)
+
+    healed = threading.Event()
+    own = view.rows_of if hasattr(view, "rows_of") else view.entries_of
+    field = "rows_of" if hasattr(view, "rows_of") else "entries_of"
+    return msgspec.structs.replace(view, **{field: rows_of}), healed
+
+
+@pytest.mark.parametrize("view", ALL_VIEWS, ids=lambda view: view.name)
+def test_a_stream_that_fails_is_parked_and_everything_else_moves_on(
+    event_log: EventLog, open_projector: OpenProjector, views: Views, log_dsn: str, view: View
+) -> None:
+    fussy, healed = picky(view, learner(1))
+    projector = open_projector(views=[fussy if each is view else each for each in ALL_VIEWS])
+    last = store(event_log, paths(3))
+    projector.catch_up()
+    [parked] = views.parked()
+    assert (parked.view, parked.stream, parked.exception) == (view.name, learner(1), "ZeroDivisionError")
+    assert learner(1) not in {row[1 if view is entries.VIEW else 0] for row in rows(log_dsn, view)}
+    assert views.wait_for(last)
+    assert views.timeline(learner(1)).stale == (view is entries.VIEW)
+    assert views.learner_record(learner(1)).stale == (view is learner_record.VIEW)
+    assert not views.learner_record(learner(2)).stale
+
+    store(event_log, [(learner(1), PATH[-1][1])])  # it stays parked, in order
+    projector.catch_up()
+    assert len(views.parked()) == 1
+    healed.set()
+    assert views.retry_parked(stream=learner(1)) == 1
+    projector.step()
+    assert views.parked() == []
+    healed_rows = all_rows(log_dsn)
+    projector.close()
+    drop_views(log_dsn)
+    open_projector().catch_up()
+    assert all_rows(log_dsn) == healed_rows
+
+
+def test_a_retry_that_fails_leaves_the_stream_parked(
+    event_log: EventLog, open_projector: OpenProjector, views: Views
+) -> None:
+    fussy, _ = picky(learner_record.VIEW, learner(1))
+    projector = open_projector(views=[fussy])
+    store(event_log, paths(2))
+    projector.catch_up()
+    views.retry_parked()
+    projector.step()
+    assert [each.stream for each in views.parked()] == [learner(1)]
+
+
+def test_a_new_program_tries_the_parked_streams_again(
+    event_log: EventLog, open_projector: OpenProjector, views: Views
+) -> None:
+    fussy, _ = picky(entries.VIEW, learner(1))
+    projector = open_projector(views=[fussy])
+    store(event_log, paths(2))
+    projector.catch_up()
+    projector.close()
+    open_projector().step()
+    assert views.parked() == []
+    assert len(views.timeline(learner(1)).value) == len(views.timeline(learner(0)).value)
+
+
+def test_a_stream_that_cannot_be_folded_is_parked_for_every_view(
+    event_log: EventLog, open_projector: OpenProjector, views: Views, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> Any:
+        raise LookupError
+
+    store(event_log, [*paths(1)[:3], identified(2)])
+    projector = open_projector()
+    projector.catch_up()
+    with monkeypatch.context() as patched:
+        patched.setitem(state.EVOLVE, GroupJoined, (("admission", broken),))
+        last = store(event_log, [*paths(1)[3:], identified(3)])
+        projector.catch_up()
+        assert {(each.view, each.stream) for each in views.parked()} == {(v.name, learner(0)) for v in ALL_VIEWS}
+        assert views.wait_for(last)
+        assert views.learner_record(learner(3)).value is not None
+    views.retry_parked()
+    projector.step()
+    assert views.parked() == []
+
+
+def test_an_unknown_tag_stops_the_projector_and_is_never_parked(
+    event_log: EventLog, projector: Projector, views: Views, log_dsn: str
+) -> None:
+    store(event_log, EVERY_EVENT[:3])
+    projector.catch_up()
+    newer = '{"t":"learner.flown-to-the-moon","on":"2030-01-01"}'
+    execute(
+        log_dsn,
+        "insert into forsa_events values (gen_random_uuid(), 1, 'learner.flown-to-the-moon',"
+        f" convert_to('{newer}', 'UTF8'), 4, clock_timestamp())",
+    )
+    with pytest.raises(TooOld, match=r"learner\.flown-to-the-moon"):
+        projector.step()
+    assert views.parked() == []
+    assert set(views.positions().values()) == {3}
+
+
+# ── following ──
+
+
+@pytest.fixture
+def following(projector_dsn: str, means: log.OpenMeans, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A projector that follows the log in a thread, and polls so seldom that only a notice can wake it."""
+    monkeypatch.setattr(projecting, "POLL_SECONDS", 60.0)
+    monkeypatch.setattr(projecting.Listener.wait, "__defaults__", (60.0,))
+    stop, own = threading.Event(), means()
+    steps = threading.Semaphore(0)
+    thread = threading.Thread(
+        target=run_projector,
+        args=(projector_dsn, own.mapper, own.keyring, stop),
+        kwargs={"on_step": lambda _: steps.release()},
+    )
+    thread.start()
+    assert steps.acquire(timeout=SECONDS)
+    yield steps
+    stop.set()
+    execute(projector_dsn, "notify forsa_events")
+    thread.join(SECONDS)
+    own.keyring.close()
+    assert not thread.is_alive()
+
+
+def test_a_notice_wakes_the_projector(event_log: EventLog, views: Views, following: Any) -> None:
+    assert views.wait_for(store(event_log, EVERY_EVENT), timeout=SECONDS)
+    assert views.wait_for(store(event_log, [identified(1)]), timeout=SECONDS)
+
+
+def test_it_goes_on_after_its_sessions_were_lost(
+    event_log: EventLog, views: Views, following: Any, log_dsn: str
+) -> None:
+    store(event_log, EVERY_EVENT[:5])
+    execute(
+        log_dsn,
+        "select pg_terminate_backend(pid) from pg_stat_activity"
+        " where application_name = 'forsa projector' and datname = current_database()",
+    )
+    assert views.wait_for(store(event_log, EVERY_EVENT[5:]), timeout=SECONDS)
