@@ -39,3 +39,9 @@ class SmorestApi(flask_smorest.Api):  # type: ignore[misc]  # a base class witho
 
     def _register_responses(self) -> None:
         """None: document.py has ours."""
+
+    def _register_pagination_header(self) -> None:
+        """None: lists go on by their Link header."""
+
+    def _register_etag_headers(self) -> None:
+        """None: document.py has ours."""

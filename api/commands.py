@@ -28,7 +28,7 @@ from domain.event import By
 from domain.kind import Command, CommandSpec
 from domain.parameter import NATIONAL
 from domain.sealed import tag_of
-from domain.streams import COMMANDS, KINDS, kind_of_stream
+from domain.streams import COMMANDS, KINDS
 
 
 class Recorded(msgspec.Struct, frozen=True):
@@ -97,7 +97,7 @@ def _execute(
     except StaleVersion as stale:
         if expected is None:
             raise Problem("unavailable") from None  # three attempts, each overtaken
-        raise _missed(parts, stale) from None
+        raise _missed(parts, spec, stale) from None
     except Conflict:
         raise Problem("unavailable") from None
     return _answered(parts, spec, answer, command)
@@ -171,7 +171,7 @@ def _rendered(
     return response
 
 
-def _missed(parts: Parts, stale: StaleVersion) -> Problem:
+def _missed(parts: Parts, spec: CommandSpec, stale: StaleVersion) -> Problem:
     """What happened to the stream since the sender saw it: who recorded what, when."""
     stream = parts.casebook.streams.load([stale.stream])[stale.stream]
     recorded_at = {each.version: each.recorded_at for each in parts.log.places_of(stale.stream, stale.expected)}
@@ -181,10 +181,9 @@ def _missed(parts: Parts, stale: StaleVersion) -> Problem:
         for version, event in enumerate(stream.events, 1)
         if version > stale.expected
     ]  # fmt: skip
-    kind = kind_of_stream(stream.events[0]).name
     return Problem(
         "stale-version",
         params={"expected": stale.expected, "actual": stale.actual},
-        more={"current_version": stale.actual, "missed": missed, "links": links_of(kind, stale.stream)},
+        more={"current_version": stale.actual, "missed": missed, "links": links_of(spec.kind, stale.stream)},
         headers={"ETag": f'"{stale.actual}"'},
     )

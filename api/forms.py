@@ -57,6 +57,11 @@ class Text(_Strict, fields.String):
 
     expected = "text"
 
+    def __init__(self, **kwargs: Any) -> None:
+        """As marshmallow's; the document says how long it may be."""
+        metadata = {"maxLength": LONGEST_TEXT, **(kwargs.pop("metadata", None) or {})}
+        super().__init__(metadata=metadata, **kwargs)
+
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
         if not isinstance(value, str):
             raise self.wrong("wrong-type")
@@ -74,8 +79,9 @@ class Whole(_Strict, fields.Integer):
 
     def __init__(self, *, within: range | None = None, **kwargs: Any) -> None:
         """within: the numbers it takes; those of 32 bits unless given."""
-        super().__init__(strict=True, **kwargs)
         self.within = within or range(-(2**31), 2**31)
+        limits = {"minimum": self.within.start, "maximum": self.within.stop - 1}
+        super().__init__(strict=True, metadata={**limits, **(kwargs.pop("metadata", None) or {})}, **kwargs)
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:
         if type(value) is not int:
@@ -124,6 +130,19 @@ class Amount(_Strict):
     """Money: {"value": "1234.50", "currency": "MAD"}. Loaded as centimes."""
 
     expected = "amount"
+    FORM: Final = {
+        "type": "object",
+        "properties": {
+            "value": {"type": "string", "pattern": r"^\d+(\.\d{1,2})?$", "example": "1234.50"},
+            "currency": {"type": "string", "enum": [CURRENCY]},
+        },
+        "required": ["value", "currency"],
+        "additionalProperties": False,
+    }
+
+    def __init__(self, **kwargs: Any) -> None:
+        """As marshmallow's; the document shows the object."""
+        super().__init__(metadata={**self.FORM, **(kwargs.pop("metadata", None) or {})}, **kwargs)
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:
         if not isinstance(value, dict) or value.keys() != {"value", "currency"} or value["currency"] != CURRENCY:

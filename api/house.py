@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
 from importlib import resources
 from typing import Any, Final
 
@@ -52,10 +53,12 @@ def _register_health(app: Flask, parts: Parts) -> None:
 
 
 def _register_manual(app: Flask, api: SmorestApi) -> None:
-    made = msgspec.json.encode(document(api))  # the routes are all there, and none is added later
+    @cache  # made when first asked for: by then every route is there
+    def made() -> bytes:
+        return msgspec.json.encode(document(api))
 
     def openapi() -> Response:
-        return _public(made, "application/json")
+        return _public(made(), "application/json")
 
     def problem(code: str) -> Response:
         meaning = explained(code)

@@ -13,16 +13,7 @@ import msgspec
 from flask import Response
 
 from api.languages import TAGS, language, say
-from domain.centre import NotPositive
-from domain.convention import AgeBandReversed
-from domain.diploma_session import JuryMissing
-from domain.errors import OccurredInFuture, ReasonNeeded, RuleBroken, UnknownCode, UnknownStream, code_of
-from domain.group import BadTime, NotAFirstDay, NotAMonday, OutsideWeek, TradeMissing
-from domain.learner.diploma import MarkOfAnAbsentee, MarkOutOfRange, SameNumberTwice
-from domain.learner.identification import BornInFuture, NamesMissing, NameUnreadable, NothingVerifies, RuleNotDerogable
-from domain.learner.training import SameDayTwice, SameLearnerTwice, SheetEmpty
-from domain.organisation import EndsBeforeStart, NameMissing
-from domain.parameter import NotAParameterValue
+from domain.errors import RuleBroken, UnknownStream, code_of
 
 OK: Final = 200
 CREATED: Final = 201
@@ -63,12 +54,14 @@ STATUS: Final[Mapping[str, int]] = {
 BY_STATUS: Final = {404: "not-found", 405: "method-not-allowed", 413: "body-too-large", 415: "unsupported-media-type"}
 
 # Refusals that judge the request alone; every other refusal is a rule over what is stored.
-OF_FORM: Final[frozenset[type[RuleBroken]]] = frozenset(
+OF_FORM: Final = frozenset(
     {
-        UnknownCode, OccurredInFuture, ReasonNeeded, NotAParameterValue, NameMissing, EndsBeforeStart, NotPositive,
-        AgeBandReversed, TradeMissing, NotAMonday, NotAFirstDay, OutsideWeek, BadTime, JuryMissing, SameNumberTwice,
-        MarkOutOfRange, MarkOfAnAbsentee, NamesMissing, NameUnreadable, BornInFuture, NothingVerifies,
-        RuleNotDerogable, SameLearnerTwice, SameDayTwice, SheetEmpty,
+        "age-band-reversed", "bad-time", "born-in-future", "ends-before-start", "funding-incomplete",
+        "identifier-unreadable", "jury-missing", "mark-of-an-absentee", "mark-out-of-range", "name-missing",
+        "name-unreadable", "names-missing", "not-a-first-day", "not-a-monday", "not-a-parameter-value", "not-positive",
+        "nothing-verifies", "number-unreadable", "occurred-in-future", "outside-week", "reason-needed",
+        "rule-not-derogable", "same-day-twice", "same-learner-twice", "same-number-twice", "sheet-empty",
+        "trade-missing", "unknown-code",
     }
 )  # fmt: skip
 
@@ -112,7 +105,7 @@ def status_of(broken: RuleBroken) -> int:
     """The status of one refusal."""
     if isinstance(broken, UnknownStream):
         return FORM if broken.pointer else NOT_FOUND
-    return FORM if type(broken) in OF_FORM else RULE
+    return FORM if broken.code in OF_FORM else RULE
 
 
 def problem_response(problem: Problem) -> Response:
@@ -145,7 +138,7 @@ def explained(code: str) -> dict[str, Any] | None:
         return None
     names = [name for name in rule.__struct_fields__ if name != "pointer"] if rule else []
     title, way_out = _words(code, {name: f"[{name}]" for name in names})
-    status = STATUS[code] if rule is None else FORM if rule in OF_FORM else RULE
+    status = STATUS[code] if rule is None else FORM if code in OF_FORM else RULE
     about = (rule.__doc__ or "").strip().splitlines()[0] if rule else ""
     return {"code": code, "status": status, "title": title, "way_out": way_out, "rule": rule.RULE if rule else 0,
             "params": names, "about": about}  # fmt: skip

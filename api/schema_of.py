@@ -16,7 +16,7 @@ from uuid import UUID
 import msgspec
 from marshmallow import fields
 
-from api.forms import YEARS, Amount, Day, Form, Id, Listed, Part, Text, Whole, YesNo
+from api.forms import MOST_ITEMS, YEARS, Amount, Day, Form, Id, Listed, Part, Text, Whole, YesNo
 from domain.kind import Command, CommandSpec
 from domain.learner.admission import EnrolLearner
 from domain.learner.outcome import DeclareOutcome
@@ -135,11 +135,13 @@ def _metadata(name: str, *, is_made: bool) -> dict[str, Any]:
 
 
 def _of_type(name: str, hint: Any, said: dict[str, Any]) -> fields.Field[Any]:
+    metadata = said["metadata"]
     if get_origin(hint) is list:
-        metadata = said.pop("metadata")
-        return Listed(_of_type(name, get_args(hint)[0], {"required": True, "metadata": metadata}), **said)
+        inner = _of_type(name, get_args(hint)[0], {"required": True, "metadata": metadata})
+        return Listed(inner, **{**said, "metadata": {"maxItems": MOST_ITEMS}})
     if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
-        return Part(_part(hint), **said)
+        about = (hint.__doc__ or "").partition("\n")[0]
+        return Part(_part(hint), **{**said, "metadata": {"description": about, **metadata}})
     if hint is int:
         return Amount(**said) if name in AMOUNTS else Whole(within=YEARS if name in SEASONS else None, **said)
     return _FIELDS[hint](**said)

@@ -142,6 +142,12 @@ class SettingShown(msgspec.Struct, frozen=True):
     version: int
 
 
+class ParametersShown(msgspec.Struct, frozen=True):
+    """Every parameter: its default and what authorities set."""
+
+    settings: list[SettingShown]
+
+
 class SeatShown(msgspec.Struct, frozen=True):
     """One seat that is taken."""
 
@@ -199,14 +205,14 @@ def _diploma_session(state: DiplomaSession) -> DiplomaSessionShown:
                                sorted(state.trades), state.diploma_kind, state.year, candidates)  # fmt: skip
 
 
-def _parameter(state: Parameter) -> list[SettingShown]:
+def _parameter(state: Parameter) -> ParametersShown:
     shown = [SettingShown(name, each.default, each.unit, None, 0) for name, each in DEFINITIONS.items()]
     shown += [
         SettingShown(name, each.value, DEFINITIONS[name].unit, each.valid_from, each.version)
         for name, settings in state.values.settings.items()
         for each in settings
     ]
-    return sorted(shown, key=lambda each: (each.name, each.version))
+    return ParametersShown(sorted(shown, key=lambda each: (each.name, each.version)))
 
 
 def _group(state: Group) -> GroupShown:
@@ -221,7 +227,7 @@ SHOWN: Final[Mapping[str, tuple[Any, Callable[[Any], Any]]]] = {
     "diploma-session": (DiplomaSessionShown, _diploma_session),
     "group": (GroupShown, _group),
     "organisation": (OrganisationShown, _organisation),
-    "parameter": (list[SettingShown], _parameter),
+    "parameter": (ParametersShown, _parameter),
     "worker": (WorkerShown, _worker),
 }
 
@@ -247,6 +253,6 @@ def _register(parts: Parts, blueprint: ForsaBlueprint, name: str) -> None:
         body = StreamAnswer(stream, loaded.state.version, position, status, shown(loaded.state), links_of(name, stream))
         return answer(body, version=loaded.state.version)
 
-    get.__doc__ = of.__doc__ if name != "parameter" else "Every parameter: its default and what authorities set."
+    get.__doc__ = of.__doc__
     rule = f"/v1/{KINDS[name].plural}/<uuid:stream>"
     read_route(blueprint, rule, f"get-{name}", _answer_of(of), *MOMENT)(get)
