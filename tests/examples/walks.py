@@ -32,7 +32,7 @@ from domain.learner.identification import (
 from domain.learner.leaving import EndEnrolment
 from domain.learner.outcome import DeclareOutcome, VerifyOutcome
 from domain.learner.review import SettleFlag, WithdrawFact
-from domain.learner.state import Learner, status_of
+from domain.learner.state import Learner, status_of, withdrawable
 from domain.learner.training import AssessCompetence, AttendanceRow, DayGiven, RecordAttendance
 from domain.values import monday_of, month_of
 from tests.examples.people import (
@@ -223,6 +223,8 @@ def _sessions(walk: Walk, _who: int, what: int) -> Act:
 def _sheet(walk: Walk, who: int, what: int) -> Act:
     week = monday_of(walk.today - timedelta(days=7 * (what % 3)))
     seated = list(dict.fromkeys(walk.state("group", walk.world.workshop).seats.values()))
+    if not seated and what % 8:
+        return _join(walk, who, what)
     rows = [
         AttendanceRow(
             learner,
@@ -231,7 +233,7 @@ def _sheet(walk: Walk, who: int, what: int) -> Act:
                 for at in range(1 + what % 5)
             ],
         )
-        for learner in (seated if seated and what % 8 else walk.world.learners)
+        for learner in (seated if what % 8 else walk.world.learners)
     ]
     correct = what % 4 == 1
     command = RecordAttendance(
@@ -358,7 +360,8 @@ def _verify(walk: Walk, who: int, what: int) -> Act:
 
 def _withdraw(walk: Walk, who: int, what: int) -> Act:
     learner, state = walk.learner(who)
-    version = 1 + what % (state.version + 1)
+    facts = sorted(withdrawable(state), reverse=True)
+    version = facts[what % len(facts)] if facts and what % 4 else 1 + what % (state.version + 1)
     return WithdrawFact(learner=learner, version=version, why=WHY if what % 5 else None), COORDINATOR
 
 
@@ -405,7 +408,7 @@ MOVES: tuple[Move, ...] = (
     _orient,
     _enrol,
     _join,
-    _lock,
+    *(_lock,) * 2,
     _competence,
     _open_session,
     _list,
@@ -415,6 +418,6 @@ MOVES: tuple[Move, ...] = (
     _end,
     _declare,
     _verify,
-    _withdraw,
+    *(_withdraw,) * 3,
     _settle,
 )
