@@ -10,7 +10,7 @@ import hmac
 import os
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from uuid import UUID, uuid4
 
 import msgspec
@@ -79,7 +79,7 @@ def utc_now() -> datetime:
 def compose(settings: Settings, *, now: Callable[[], datetime] = utc_now, nonce: Callable[[], UUID] = uuid4) -> Forsa:
     """Forsa of these settings. Connects at first use, so it succeeds while the database is away."""
     secrets = secrets_from(settings.master_key)
-    mapper, keyring = mapper_of(settings)
+    mapper, keyring = open_means(settings)
     event_log = EventLog(settings.database_url, mapper, secrets.claim, pool_size=settings.pool_size)
     pool = reading_pool(settings.database_url, settings.pool_size)
     return Forsa(
@@ -96,10 +96,17 @@ def compose(settings: Settings, *, now: Callable[[], datetime] = utc_now, nonce:
     )
 
 
-def mapper_of(settings: Settings) -> tuple[ForsaMapper, Keyring]:
+class Means(NamedTuple):
     """What turns stored states into events, and the keys it seals with: all that a projector needs."""
+
+    mapper: ForsaMapper
+    keyring: Keyring
+
+
+def open_means(settings: Settings) -> Means:
+    """Mapper and keyring of these settings; nothing is connected yet."""
     keyring = Keyring(settings.keys_database_url, secrets_from(settings.master_key))
-    return ForsaMapper(EVENTS, keyring), keyring
+    return Means(ForsaMapper(EVENTS, keyring), keyring)
 
 
 def refuse_lossy_settings(settings: Settings) -> None:

@@ -64,7 +64,7 @@ def _importer(forsa: Forsa, centre: UUID, season: int | None, source: str, worke
     try:
         province = forsa.casebook.load("centre", centre).state.province
     except Refused as refused:
-        raise Ended(PROBLEMS, f"{centre} is no centre's id: GET /v1/centres lists them.") from refused
+        raise Ended(PROBLEMS, f"{centre} is no centre's id.") from refused
     return Importer(
         by=_by(forsa, centre, worker),
         centre=centre,

@@ -33,12 +33,12 @@ def project_command() -> None:
     """Keep every view up to date until asked to end (SIGTERM). A second one stands by."""
     from projections.projector import run_projector
     from runtime.logs import configure_logging
-    from runtime.wiring import mapper_of
+    from runtime.wiring import open_means
 
     settings = settings_for(*PROCESS_NEEDS)
     configure_logging(settings.log_format)
     stop = stopped_by_signals()
-    mapper, keyring = mapper_of(settings)
+    mapper, keyring = open_means(settings)
     try:
         run_projector(settings.projector_database_url, mapper, keyring, stop)
     finally:
@@ -57,10 +57,10 @@ def stopped_by_signals() -> threading.Event:
 @click.argument("process", type=click.Choice(["web", "projector"]))
 def health_command(process: str) -> None:
     """Exit 0 when this process does its work, 3 when not: for container health checks."""
-    from runtime import health
+    from runtime.health import of_projector, of_web
 
     settings = settings_for("FORSA_DATABASE_URL")
-    wrong = health.of_web(settings) if process == "web" else health.of_projector(settings)
+    wrong = of_web(settings) if process == "web" else of_projector(settings)
     if wrong:
         raise Ended(UNAVAILABLE, f"{process}: {wrong}")
     click.echo(f"{process}: ok")
