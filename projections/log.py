@@ -40,6 +40,10 @@ class Keyring(Protocol):
         """No key is held any more."""
         ...
 
+    def close(self) -> None:
+        """No key is held and no connection open."""
+        ...
+
 
 class Means(Protocol):
     """What a process needs to project: made anew in each process, since neither survives a fork or a pickle."""

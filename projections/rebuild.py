@@ -101,7 +101,11 @@ def rebuild(
             upto = _common_position(connection, views)
             _fold_all(dsn, open_means, connection, built, upto, processes, say)
             _index_all(dsn, built, upto, say)
-            return _finish(dsn, open_means, connection, list(zip(views, built, strict=True)), say)
+            means = open_means()
+            try:
+                return _finish(dsn, means, connection, list(zip(views, built, strict=True)), say)
+            finally:
+                means.keyring.close()
         finally:
             for each in built:
                 drop_view(connection, each.name, each.version)
@@ -163,6 +167,11 @@ class _Worker:
         self.connection = connect(dsn)
         self.connection.execute(SESSION)
         self.means, self.views = open_means(), views
+
+    def close(self) -> None:
+        """Nothing of this process is open."""
+        self.connection.close()
+        self.means.keyring.close()
 
     def fold(self, each: Range) -> Done:
         """The range's rows are in the tables."""
@@ -239,8 +248,10 @@ def _folded(
     """Each range as it is done. Processes are spawned: a fork would share the connections of this one."""
     if processes == 1:
         worker = _Worker(dsn, open_means, built)
-        with worker.connection:
+        try:
             yield from map(worker.fold, tasks)
+        finally:
+            worker.close()
         return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes, context, _open_worker, (dsn, open_means, list(built))) as pool:
@@ -274,12 +285,11 @@ def _index(dsn: str, view: View) -> None:
 
 def _finish(
     dsn: str,
-    open_means: log.OpenMeans,
+    means: log.Means,
     connection: log.Connection,
     pairs: Sequence[tuple[View, View]],
     say: Report,
 ) -> list[Rebuilt]:
-    means = open_means()
     total = log.last_position(connection)
     done: list[Rebuilt] = []
     for live, built in pairs:

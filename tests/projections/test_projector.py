@@ -15,7 +15,8 @@ import pytest
 from domain.errors import TooOld
 from domain.learner import state
 from domain.learner.admission import GroupJoined
-from projections import ALL_VIEWS, entries, learner_directory, learner_record, log
+from domain.sealed import tag_of
+from projections import ALL_VIEWS, entries, learner_directory, learner_record
 from projections import projector as projecting
 from projections.folding import Held, States, new_state
 from projections.projector import Projector, run_projector
@@ -25,7 +26,7 @@ from projections.view import View
 from runtime.store import EventLog
 from tests.examples.path import AMINA
 from tests.projections.conftest import OpenProjector
-from tests.projections.log_of import EVERY_EVENT, PATH, identified, learner, paths, rows, store
+from tests.projections.log_of import EVERY_EVENT, PATH, OpenedMeans, identified, learner, paths, rows, store
 
 SECONDS = 10  # most a test waits for something that takes milliseconds
 
@@ -64,7 +65,7 @@ def test_every_event_has_its_entry_and_every_learner_a_row(
     last = store(event_log, EVERY_EVENT)
     assert projector.catch_up() == last == len(EVERY_EVENT)
     tags = [row[4] for row in rows(log_dsn, entries.VIEW)]
-    assert sorted(tags) == sorted(event.__struct_config__.tag for _, event in EVERY_EVENT)
+    assert sorted(tags) == sorted(tag_of(type(event)) for _, event in EVERY_EVENT)
     assert [row[0] for row in rows(log_dsn, learner_record.VIEW)] == [AMINA]
     assert [row[5] for row in rows(log_dsn, learner_directory.VIEW)] == ["Amina Bensalem"]
 
@@ -325,7 +326,8 @@ def test_a_stream_that_cannot_be_folded_is_parked_for_every_view(
     projector = open_projector()
     projector.catch_up()
     with monkeypatch.context() as patched:
-        patched.setitem(state.EVOLVE, GroupJoined, (("admission", broken),))
+        stages: dict[Any, Any] = {**state.EVOLVE, GroupJoined: (("admission", broken),)}
+        patched.setattr(state, "EVOLVE", stages)
         last = store(event_log, [*paths(1)[3:], identified(3)])
         projector.catch_up()
         assert {(each.view, each.stream) for each in views.parked()} == {(v.name, learner(0)) for v in ALL_VIEWS}
@@ -357,7 +359,7 @@ def test_an_unknown_tag_stops_the_projector_and_is_never_parked(
 
 
 @pytest.fixture
-def following(projector_dsn: str, means: log.OpenMeans, monkeypatch: pytest.MonkeyPatch) -> Any:
+def following(projector_dsn: str, means: Callable[[], OpenedMeans], monkeypatch: pytest.MonkeyPatch) -> Any:
     """A projector that follows the log in a thread, and polls so seldom that only a notice can wake it."""
     monkeypatch.setattr(projecting, "POLL_SECONDS", 60.0)
     monkeypatch.setattr(projecting.Listener.wait, "__defaults__", (60.0,))
