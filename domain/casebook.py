@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 import msgspec
@@ -21,16 +21,20 @@ from domain.errors import (
     ClaimTaken,
     CommandKnown,
     Conflict,
+    FamilyClosed,
+    KeysDestroyed,
     NotAllowedNow,
     OccurredInFuture,
     OtherBody,
     ReasonNeeded,
+    ReasonTextMisplaced,
     Refused,
     RuleBroken,
     StaleVersion,
+    TooMuchAtOnce,
     UnknownStream,
 )
-from domain.event import By, Event
+from domain.event import By, Event, Why
 from domain.kind import Act, Changes, ClaimSource, Command, CommandSpec, Kind
 from domain.parameter import NATIONAL
 from domain.parameters import Parameters
@@ -144,6 +148,10 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     status: int = 201
 
 
+MOST_EVENTS: Final = 500  # of one append, as the store has it
+_WORTH_ANOTHER: Final = (StaleVersion, Conflict, ClaimTaken)
+
+
 class Casebook:
     """Executes commands: reads what decide needs, decides, appends."""
 
@@ -175,27 +183,23 @@ class Casebook:
         """
         spec = spec_of(command)
         for attempt in range(self.ATTEMPTS):
-            if key is not None:
-                self._refuse_known(key)
+            is_last = attempt == self.ATTEMPTS - 1
+            self._refuse_known(key)
             try:
-                return self._attempt(spec, command, by, key, expected_version, check)
-            except CommandKnown:
-                assert key is not None
-                self._refuse_known(key)
-                raise
-            except ClaimTaken as taken:
-                if key is not None:
+                answer = self._attempt(spec, command, by, key, expected_version, check)
+            except (CommandKnown, Refused, StaleVersion, Conflict, ClaimTaken, FamilyClosed) as refused:
+                self._refuse_known(key)  # a duplicate of this very command may be what stands in the way
+                if not (isinstance(refused, _WORTH_ANOTHER) and _is_worth_another(refused, expected_version, is_last)):
+                    raise _in_words(refused) from refused
+            else:
+                if not answer.events:
                     self._refuse_known(key)
-                if taken.kind not in REDRAWN or attempt == self.ATTEMPTS - 1:
-                    raise Refused(claim_refusal(taken.kind)) from taken
-            except (Conflict, StaleVersion):
-                if expected_version is not None or attempt == self.ATTEMPTS - 1:
-                    if key is not None:
-                        self._refuse_known(key)
-                    raise
+                return answer
         raise AssertionError("the last attempt returns or raises")
 
-    def _refuse_known(self, key: CommandKey) -> None:
+    def _refuse_known(self, key: CommandKey | None) -> None:
+        if key is None:
+            return
         row = self.streams.find_command(key.subject, key.id)
         if row is not None:
             raise OtherBody if row.key.body != key.body else CommandKnown(row)
@@ -219,6 +223,8 @@ class Casebook:
         changes = decide(spec, command, act, primary, reading.arguments, self._opened(spec, command, reading.arguments))
         if not changes:
             return Answer(status=200)
+        if len(changes) > MOST_EVENTS:
+            raise Refused(TooMuchAtOnce(count=len(changes), most=MOST_EVENTS))
         append = self._append_of(changes, reading, key)
         done = self.streams.append(append)
         return Answer(events=append.events, position=done.last_position, first_position=done.first_position)
@@ -231,15 +237,17 @@ class Casebook:
         return Act(by=by, on=on, today=today, parameters=parameters, nonce=self.nonce(), why=why)
 
     def _opened(self, spec: CommandSpec, command: Command, arguments: Mapping[str, Any]) -> dict[str, dict[UUID, Any]]:
-        return {
-            name: {stream: self.keyring.open(stream, fact) for stream, fact in facts_of(command, arguments).items()}
-            for name, facts_of in spec.opens.items()
-        }
+        opened: dict[str, dict[UUID, Any]] = {}
+        for name, facts_of in spec.opens.items():
+            facts = facts_of(command, arguments)
+            opened[name] = dict(zip(facts, self.keyring.open_many(list(facts.items())), strict=True))
+        return opened
 
     def _append_of(self, changes: Changes, reading: Reading, key: CommandKey | None) -> Append:
         events: list[NewEvent] = []
         after: dict[UUID, Loaded] = {}
-        for stream, event in changes:
+        for stream, decided in changes:
+            event = decided if stream == reading.primary.stream.id else _without_text(decided)
             before = after.get(stream) or reading.loaded[stream]
             version = before.state.version + 1
             after[stream] = msgspec.structs.replace(before, state=before.kind.evolve(before.state, event, version))
@@ -273,6 +281,32 @@ class Casebook:
             if not isinstance(opened, Erased) and source.values_in is not None:
                 values.update((source.kind, value) for value in source.values_in(opened))
         return values
+
+
+def _is_worth_another(
+    refused: StaleVersion | Conflict | ClaimTaken, expected_version: int | None, is_last: bool
+) -> bool:
+    """Whether loading and deciding once more may end otherwise. With If-Match only what was read beside may move."""
+    if is_last or (isinstance(refused, StaleVersion) and expected_version is not None):
+        return False
+    return not isinstance(refused, ClaimTaken) or refused.kind in REDRAWN
+
+
+def _in_words(refused: Exception) -> Exception:
+    """What the store refused, as the rule it stands for."""
+    match refused:
+        case ClaimTaken():
+            return Refused(claim_refusal(refused.kind))
+        case FamilyClosed():
+            return Refused(KeysDestroyed(family=refused.family))
+    return refused
+
+
+def _without_text(event: Event) -> Event:
+    """The event with its reason's code only: a text may speak of the learner the act is about, and of no one else."""
+    if event.why is msgspec.UNSET or event.why.text is None:
+        return event
+    return msgspec.structs.replace(event, why=Why(event.why.code))
 
 
 class Reading:
@@ -357,10 +391,13 @@ def _parameters_of(decide: Callable[..., Changes]) -> tuple[str, ...]:
 def broken_by_act(spec: CommandSpec, command: Command, act: Act) -> list[RuleBroken]:
     """Rule 46: no act in the future; a reason beyond the days a parameter gives, or where the command asks one."""
     days = act.parameters.number("back_dating_days", act.today)
-    late = (act.today - act.on).days > days
+    late = (act.today - min(act.on, command.earliest_date() or act.on)).days > days
     broken: list[RuleBroken | None] = [
         OccurredInFuture(pointer="/on", on=str(act.on), today=str(act.today)) if act.on > act.today else None,
         ReasonNeeded(pointer="/why", days=days) if command.why is None and (late or spec.asks_reason) else None,
+        ReasonTextMisplaced(pointer="/why/text")
+        if command.why and command.why.text and spec.kind != "learner"
+        else None,
         refuse_unknown("reason", command.why.code, "/why/code", act.on) if command.why else None,
     ]
     return [each for each in broken if each is not None]

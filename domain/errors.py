@@ -59,6 +59,26 @@ class NotAllowedNow(RuleBroken, frozen=True, kw_only=True):
     allowed: list[str]
 
 
+class TooMuchAtOnce(RuleBroken, frozen=True, kw_only=True):
+    """One act may touch so many facts and no more; send it in parts."""
+
+    count: int
+    most: int
+
+
+class ReasonTextMisplaced(RuleBroken, frozen=True, kw_only=True):
+    """A reason in one's own words may speak of a learner: it is kept on that learner's stream only, sealed there."""
+
+    RULE: ClassVar[int] = 42
+
+
+class KeysDestroyed(RuleBroken, frozen=True, kw_only=True):
+    """The learner's facts of this family were erased: nothing of it is recorded without a new ground."""
+
+    RULE: ClassVar[int] = 42
+    family: str
+
+
 class UnknownCode(RuleBroken, frozen=True, kw_only=True):
     """The value is not a code of its list, or not one in use on that day."""
 
@@ -113,6 +133,15 @@ class ClaimTaken(Exception):
         """The claim's kind and the stream that holds it."""
         super().__init__(kind)
         self.kind, self.holder = kind, holder
+
+
+class FamilyClosed(Exception):
+    """A personal value would be sealed with a key that was destroyed; `family` names it."""
+
+    def __init__(self, family: str) -> None:
+        """The key family."""
+        super().__init__(family)
+        self.family = family
 
 
 class CommandKnown(Exception):

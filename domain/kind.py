@@ -49,6 +49,10 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
         """The business date: `on`, or what the command itself dates; None means today. Never later than today."""
         return self.on
 
+    def earliest_date(self) -> date | None:
+        """The earliest day this command states something of: rule 46 counts back-dating from it."""
+        return self.occurred_on()
+
 
 class Act(msgspec.Struct, frozen=True, kw_only=True):
     """The circumstances of one command: who, when, and the only randomness decide may use."""

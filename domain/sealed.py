@@ -104,6 +104,10 @@ class Keyring(Protocol):
         """The clear value, or ERASED where its key was destroyed. An unknown key raises UnknownKey."""
         ...
 
+    def open_many(self, wanted: Sequence[tuple[UUID, SealedFact[Any]]]) -> Sequence[Any]:
+        """The clear values, or ERASED, in the order asked; their keys fetched in one round trip."""
+        ...
+
     def prepare(self, wanted: Sequence[tuple[UUID, str]]) -> None:
         """Keys of these (stream, family) pairs are at hand for sealing, made where they are missing."""
         ...

@@ -18,6 +18,7 @@ import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from domain.errors import FamilyClosed
 from domain.sealed import ERASED, FAMILIES, Clear, Erased, Personal, Sealed, SealedFact, SealedField
 from runtime.key_rows import KeyRow, KeyRows, Pair
 from runtime.master_key import Secrets
@@ -33,8 +34,13 @@ class UnknownKey(Exception):
     """No row for this key: the keys' database is not the log's, lost rows, or the value is forged. Never ERASED."""
 
 
-class KeyDestroyed(Exception):
+class KeyDestroyed(FamilyClosed):
     """The family's current generation was destroyed: nothing more is sealed until a new ground opens the next."""
+
+    def __init__(self, pair: Pair) -> None:
+        """The stream and the family."""
+        super().__init__(pair[1])
+        self.args = (_name_of(pair),)
 
 
 class KeyInUse(Exception):
@@ -117,7 +123,7 @@ class Keyring:
         """The 32 bytes that open this one fact for someone outside. Raises KeyDestroyed, UnknownKey."""
         key = self._event_keys([(stream, fact)])[0]
         if key is None:
-            raise KeyDestroyed(_name_of((stream, _place_of(fact.sealed)[0])))
+            raise KeyDestroyed((stream, _place_of(fact.sealed)[0]))
         return key
 
     def destroy(self, stream: UUID, families: Collection[str]) -> None:
@@ -176,7 +182,7 @@ class Keyring:
             key = self._held[pair].generations[generation]
             if key is not None:
                 return generation, key
-        raise KeyDestroyed(_name_of(pair))
+        raise KeyDestroyed(pair)
 
     def _event_keys(self, facts: Sequence[tuple[UUID, SealedFact[Any]]]) -> list[bytes | None]:
         """The event key of each fact; None where it was destroyed and for a value that is still clear."""

@@ -64,7 +64,7 @@ class ForsaMapper(Mapper[UUID]):
         stream, version = domain_event.originator_id, domain_event.originator_version
         event: Event = domain_event.event  # type: ignore[attr-defined]  # always a Recorded
         fields = self._sealed[type(event)]
-        if event.why is not msgspec.UNSET or type(event) not in self._only_why:
+        if self._may_hold_clear(event):
             event = self._sealed_event(event, fields, stream, version)
         return StoredEvent(stream, version, tag_of(type(event)), self._encode(event))
 
@@ -103,6 +103,15 @@ class ForsaMapper(Mapper[UUID]):
                 if isinstance(sealed_at(each.event, field), Clear)
             }
         )
+
+    def prepare(self, recorded: Sequence[Recorded]) -> None:
+        """The keys that sealing these events needs are at hand, fetched or made in one round trip for all of them."""
+        wanted = self.wanted_keys(each for each in recorded if self._may_hold_clear(each.event))
+        if wanted:
+            self._keyring.prepare(wanted)
+
+    def _may_hold_clear(self, event: Event) -> bool:
+        return event.why is not msgspec.UNSET or type(event) not in self._only_why
 
     def _sealed_event(self, event: Event, fields: tuple[SealedField, ...], stream: UUID, version: int) -> Event:
         tag = tag_of(type(event))

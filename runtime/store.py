@@ -17,7 +17,7 @@ from eventsourcing.persistence import BaseInfrastructureFactory, InfrastructureF
 from eventsourcing.postgres import PostgresFactory
 from eventsourcing.utils import Environment
 
-from domain.casebook import Append, Appended, Claim, CommandKey, CommandRow, NewEvent, Stream
+from domain.casebook import Append, Appended, Claim, CommandKey, CommandRow, Stream
 from domain.errors import ClaimTaken, CommandKnown, Conflict, StaleVersion
 from domain.event import NIL
 from runtime.mapper import ForsaMapper, Recorded
@@ -113,9 +113,11 @@ class EventLog:
         eventsourcing's OperationalError when the database could not be reached, with nothing stored.
         """
         receipt: list[Appended] = []
+        recorded = [Recorded(each.stream, each.version, each.event) for each in append.events]
+        self._mapper.prepare(recorded)  # committed before the events that need them
         try:
             self.application.save(
-                _saved(append.events),  # type: ignore[arg-type]  # a Batch has what save reads of an aggregate, no more
+                recorded[0] if len(recorded) == 1 else Batch(recorded),  # type: ignore[arg-type]  # a Batch has what save reads of an aggregate, no more
                 guards=append.guards,
                 taken=append.taken,
                 freed=append.freed,
@@ -162,11 +164,6 @@ class EventLog:
     def close(self) -> None:
         """This process's connections are closed."""
         self.application.close()
-
-
-def _saved(events: Sequence[NewEvent]) -> Recorded | Batch:
-    recorded = [Recorded(each.stream, each.version, each.event) for each in events]
-    return recorded[0] if len(recorded) == 1 else Batch(recorded)
 
 
 def _said(refused: AppendRefused) -> Exception:
