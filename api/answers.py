@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -28,26 +29,23 @@ def answer(body: Any, *, version: int | None = None, headers: Mapping[str, str] 
     return response
 
 
-def read_route(
-    blueprint: ForsaBlueprint, rule: str, name: str, of: Any, *asks: str, method: str = "GET"
-) -> Callable[[View], View]:
-    """The function answers at this rule with a struct of this type; query parameters it does not ask for are refused.
+def add_read(
+    blueprint: ForsaBlueprint, rule: str, name: str, view: View, of: Any, *asks: str, method: str = "GET"
+) -> None:
+    """The view answers at this rule with a struct of this type; query parameters it does not ask for are refused.
 
-    name: the operationId, and with the blueprint's the row in `permissions.READS`.
+    name: the operationId, and with the blueprint's the row in `permissions.READS`. view: mostly a `partial` that has
+    been given the parts.
     """
 
-    def decorate(view: View) -> View:
-        def asked(*sent: Any, **path: Any) -> Response:
-            if unknown := sorted(request.args.keys() - set(asks)):
-                raise bad_parameter(unknown[0])
-            return view(*sent, **path)
+    def asked(*sent: Any, **path: Any) -> Response:
+        if unknown := sorted(request.args.keys() - set(asks)):
+            raise bad_parameter(unknown[0])
+        return view(*sent, **path)
 
-        asked.__doc__ = view.__doc__
-        asked.__dict__.update(view.__dict__)
-        blueprint.add(asked, rule, method, name, parameters=[QUERY[each] for each in asks], **{"x-answer": of})
-        return view
-
-    return decorate
+    asked.__doc__ = view.func.__doc__ if isinstance(view, partial) else view.__doc__
+    asked.__dict__.update(view.__dict__)  # what smorest's decorators left on it
+    blueprint.add(asked, rule, method, name, parameters=[QUERY[each] for each in asks], **{"x-answer": of})
 
 
 def seen(parts: Parts, kind: str, stream: UUID) -> tuple[Loaded, int]:

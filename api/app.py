@@ -19,6 +19,7 @@ from api.languages import TAGS, language
 from api.learners import register_learners
 from api.parts import Parts
 from api.permissions import check_every_route, guard
+from api.possible import register_possible
 from api.problems import BY_STATUS, Problem, problem_response, refusal_response
 from api.streams import register_kinds
 from domain.errors import Refused
@@ -37,7 +38,7 @@ def create_app(parts: Parts) -> Flask:
         OPENAPI_VERSION="3.1.0",
         PROPAGATE_EXCEPTIONS=False,  # a test sees what a client sees
     )
-    app.url_map.strict_slashes = True
+    app.url_map.merge_slashes = False  # one address for one thing: a redirect would be an answer without a body
     _number_requests(app, parts)
     guard(app, parts)
     api = SmorestApi(app)
@@ -47,6 +48,7 @@ def create_app(parts: Parts) -> Flask:
     register_groups(parts, blueprints["groups"])
     register_kinds(parts, blueprints)
     register_history(parts, blueprints)
+    register_possible(parts, blueprints)
     for blueprint in blueprints.values():
         api.register_blueprint(blueprint)
     register_house(app, parts, api)
@@ -83,7 +85,7 @@ def _answer_errors(app: Flask, parts: Parts) -> None:
 
     @app.errorhandler(HTTPException)
     def http(raised: HTTPException) -> Response:
-        headers = {name: value for name, value in raised.get_headers() if name in ("Allow", "Location")}
+        headers = {name: value for name, value in raised.get_headers() if name == "Allow"}
         code = BY_STATUS.get(raised.code or 0, "malformed-json" if request.method == "POST" else "not-found")
         return problem_response(Problem(code, headers=headers))
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, timedelta
+from functools import partial
+from typing import Final
 from uuid import UUID
 
 import msgspec
 from flask import Response, request
 
-from api.answers import MOMENT, answer, read_route, seen
+from api.answers import MOMENT, add_read, answer, seen
 from api.blueprint import ForsaBlueprint
 from api.forms import read_day
 from api.links import links_of
@@ -24,7 +26,7 @@ from domain.reference import code_list
 from domain.streams import KINDS, fold
 from domain.values import is_monday, month_of
 
-DAYS: int = 7
+DAYS: Final = 7
 
 
 class DayShown(msgspec.Struct, frozen=True):
@@ -61,24 +63,33 @@ class WeekShown(msgspec.Struct, frozen=True):
 
 def register_groups(parts: Parts, blueprint: ForsaBlueprint) -> None:
     """The week's route."""
+    rule, asks = "/v1/groups/<uuid:group>/attendance", ("week", "component", *MOMENT)
+    add_read(blueprint, rule, "get-attendance", partial(get_attendance, parts), WeekShown, *asks)
 
-    @read_route(
-        blueprint, "/v1/groups/<uuid:group>/attendance", "get-attendance", WeekShown, "week", "component", *MOMENT
+
+def get_attendance(parts: Parts, group: UUID) -> Response:
+    """A group's week of attendance in one component: each learner seated in that week, each day.
+
+    It has no ETag: the marks stand on the learners' streams, so the group's version does not tell them apart.
+    """
+    week, component = _asked_week(), _asked_component()
+    loaded, position = seen(parts, "group", group)
+    state: Group = loaded.state
+    seats = seated_in(loaded.stream.events, week)
+    streams = parts.casebook.streams.load(list(dict.fromkeys(seats.values())), position)
+    rows = [_row(streams[learner], enrolment, group, week, component) for enrolment, learner in seats.items()]
+    shown = WeekShown(
+        group=group,
+        version=state.version,
+        position=position,
+        week=week,
+        component=component,
+        sessions=[each for each in state.weeks.get(week, ()) if each.component == component],
+        locked_months=sorted({month_of(day) for day in _days(week)} & state.locked),
+        rows=rows,
+        links=links_of("group", group),
     )
-    def get_attendance(group: UUID) -> Response:
-        """A group's week of attendance in one component: each learner seated in that week, each day."""
-        week, component = _asked_week(), _asked_component()
-        loaded, position = seen(parts, "group", group)
-        state: Group = loaded.state
-        seats = seated_in(loaded.stream.events, week)
-        streams = parts.casebook.streams.load(list(dict.fromkeys(seats.values())), position)
-        rows = [_row(streams[learner], enrolment, group, week, component) for enrolment, learner in seats.items()]
-        sessions = [each for each in state.weeks.get(week, ()) if each.component == component]
-        locked = sorted({month_of(day) for day in _days(week)} & state.locked)
-        shown = WeekShown(
-            group, state.version, position, week, component, sessions, locked, rows, links_of("group", group)
-        )
-        return answer(shown, version=state.version)
+    return answer(shown)
 
 
 def seated_in(events: Iterable[Event], week: date) -> dict[UUID, UUID]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
+from functools import partial
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 from flask import Response, request
 
-from api.answers import MOMENT, answer, read_route, wait_for_views
+from api.answers import MOMENT, add_read, answer, wait_for_views
 from api.blueprint import ForsaBlueprint
 from api.cursors import asked_limit, next_page, read_cursor
 from api.forms import YEARS, Form, Text, read_uuid
@@ -23,6 +24,9 @@ from domain.learner.state import LIFE_CYCLE, Learner
 from domain.sealed import Erased, SealedFact
 from projections.learner_directory import Found, SearchPlace
 from projections.learner_record import LearnerRecord, record_of
+
+FILTERS: Final = ("centre", "season", "status")
+PAGE: Final = ("limit", "cursor")
 
 
 class LearnerAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,61 +82,59 @@ class SearchForm(Form):
 
 def register_learners(parts: Parts, blueprint: ForsaBlueprint) -> None:
     """The routes of reading learners."""
-
-    @read_route(blueprint, "/v1/learners/<uuid:learner>", "get-learner", LearnerAnswer, *MOMENT)
-    def get_learner(learner: UUID) -> Response:
-        """A learner's record: of now, or as it was known at a moment."""
-        record, state, position, stale = _record(parts, learner)
-        identity = _opened(parts, learner, state.identification.identity)
-        contacts = _opened(parts, learner, state.identification.contacts)
-        shown = LearnerAnswer(
-            id=learner,
-            version=record.version,
-            position=position,
-            stale=stale,
-            status=record.status,
-            status_text=say(f"status.{record.status}"),
-            identity=None if isinstance(identity, Erased) else identity,
-            contacts=None if isinstance(contacts, Erased) else contacts,
-            erased=isinstance(identity, Erased),
-            record=record,
-            links=links_of("learner", learner),
-        )
-        return answer(shown, version=record.version)
-
-    asks = ("centre", "season", "status", "limit", "cursor", "at_least")
-
-    @read_route(blueprint, "/v1/learners", "list-learners", LearnerList, *asks)
-    def list_learners() -> Response:
-        """Learners in a fixed order, without names: of one centre, season or status where asked."""
-        kept = {name: request.args[name] for name in ("centre", "season", "status", "limit") if name in request.args}
-        limit, after = asked_limit(), _after(parts, "list-learners", UUID)
-        wait_for_views(parts, "learner_record")
-        found = parts.views.learner_records(after=after, limit=limit + 1, **_filters())
-        more = found.value[limit - 1].learner if len(found.value) > limit else None
-        headers = next_page(parts, "list-learners", more, **kept)
-        return answer(LearnerList(found.value[:limit], found.position), headers=headers)
+    get, listed = partial(get_learner, parts), partial(list_learners, parts)
+    add_read(blueprint, "/v1/learners/<uuid:learner>", "get-learner", get, LearnerAnswer, *MOMENT)
+    add_read(blueprint, "/v1/learners", "list-learners", listed, LearnerList, *FILTERS, *PAGE, "at_least")
 
     @blueprint.body(SearchForm, {"text": "أمينة الإدريسي"})
-    def search_learners(sent: dict[str, Any]) -> Response:
+    def search(sent: dict[str, Any]) -> Response:
         """Find learners by a name in Arabic or French spelling, a file number or an identifier. Stores nothing."""
-        limit, after = asked_limit(), _after(parts, "search-learners", SearchPlace)
-        wait_for_views(parts, "learner_directory")
-        found = parts.views.search(sent["text"], limit=limit + 1, after=after)
-        more = found.value[limit - 1].place if len(found.value) > limit else None
-        headers = next_page(parts, "search-learners", more, limit=str(limit))
-        return answer(LearnersFound([_found(each) for each in found.value[:limit]], found.position), headers=headers)
+        return search_learners(parts, sent["text"])
 
-    read_route(
-        blueprint,
-        "/v1/learner-searches",
-        "search-learners",
-        LearnersFound,
-        "limit",
-        "cursor",
-        "at_least",
-        method="POST",
-    )(search_learners)
+    rule = "/v1/learner-searches"
+    add_read(blueprint, rule, "search-learners", search, LearnersFound, *PAGE, "at_least", method="POST")
+
+
+def get_learner(parts: Parts, learner: UUID) -> Response:
+    """A learner's record: of now, or as it was known at a moment."""
+    record, state, position, stale = _record(parts, learner)
+    identity = _opened(parts, learner, state.identification.identity)
+    contacts = _opened(parts, learner, state.identification.contacts)
+    shown = LearnerAnswer(
+        id=learner,
+        version=record.version,
+        position=position,
+        stale=stale,
+        status=record.status,
+        status_text=say(f"status.{record.status}"),
+        identity=None if isinstance(identity, Erased) else identity,
+        contacts=None if isinstance(contacts, Erased) else contacts,
+        erased=isinstance(identity, Erased),
+        record=record,
+        links=links_of("learner", learner),
+    )
+    return answer(shown, version=record.version)
+
+
+def list_learners(parts: Parts) -> Response:
+    """Learners in a fixed order, without names: of one centre, season or status where asked."""
+    limit, after, filters = asked_limit(), _after(parts, "list-learners", UUID), _filters()
+    wait_for_views(parts, "learner_record")
+    found = parts.views.learner_records(after=after, limit=limit + 1, **filters)
+    more = found.value[limit - 1].learner if len(found.value) > limit else None
+    kept = {name: request.args[name] for name in (*FILTERS, "limit") if name in request.args}
+    headers = next_page(parts, "list-learners", more, **kept)
+    return answer(LearnerList(found.value[:limit], found.position), headers=headers)
+
+
+def search_learners(parts: Parts, text: str) -> Response:
+    """A page of the learners this text finds; the following page is asked with the same body."""
+    limit, after = asked_limit(), _after(parts, "search-learners", SearchPlace)
+    wait_for_views(parts, "learner_directory")
+    found = parts.views.search(text, limit=limit + 1, after=after)
+    more = found.value[limit - 1].place if len(found.value) > limit else None
+    headers = next_page(parts, "search-learners", more, limit=str(limit))
+    return answer(LearnersFound([_found(each) for each in found.value[:limit]], found.position), headers=headers)
 
 
 def _record(parts: Parts, learner: UUID) -> tuple[LearnerRecord, Learner, int, bool]:
@@ -164,7 +166,7 @@ def _after(parts: Parts, route: str, of: type[Any]) -> Any:
 
 def _filters() -> dict[str, Any]:
     """centre, season and status as asked. Raises Problem bad-parameter."""
-    centre, season, status = (request.args.get(name) for name in ("centre", "season", "status"))
+    centre, season, status = (request.args.get(name) for name in FILTERS)
     if centre is not None and read_uuid(centre) is None:
         raise bad_parameter("centre")
     if season is not None and not (season.isascii() and season.isdecimal() and int(season[:9]) in YEARS):

@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 from flask import Response
 
-from api.answers import MOMENT, answer, read_route, seen
+from api.answers import MOMENT, add_read, answer, seen
 from api.blueprint import ForsaBlueprint
 from api.forms import CURRENCY
 from api.links import links_of
@@ -249,10 +249,9 @@ def _register(parts: Parts, blueprint: ForsaBlueprint, name: str) -> None:
         if name == "parameter" and stream != NATIONAL:
             raise Problem("not-found")  # any id would do for a kind that exists before its first event
         loaded, position = seen(parts, name, stream)
-        status = loaded.kind.status_of(loaded.state)
-        body = StreamAnswer(stream, loaded.state.version, position, status, shown(loaded.state), links_of(name, stream))
-        return answer(body, version=loaded.state.version)
+        status, version = loaded.kind.status_of(loaded.state), loaded.state.version
+        body = StreamAnswer(stream, version, position, status, shown(loaded.state), links_of(name, stream))
+        return answer(body, version=version)
 
     get.__doc__ = of.__doc__
-    rule = f"/v1/{KINDS[name].plural}/<uuid:stream>"
-    read_route(blueprint, rule, f"get-{name}", _answer_of(of), *MOMENT)(get)
+    add_read(blueprint, f"/v1/{KINDS[name].plural}/<uuid:stream>", f"get-{name}", get, _answer_of(of), *MOMENT)

@@ -1,0 +1,212 @@
+"""A learner's whole path over HTTP, and beside each step what a wrong code, role or key gets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID, uuid4
+
+from api.schema_of import schema_of
+from domain.kind import CommandSpec
+from domain.streams import COMMANDS, KINDS
+from tests.api.stack import CENTRE, CONVENTION, Api, ident, worker
+
+SPECS = {spec.name: spec for spec in COMMANDS}
+
+
+class Path:
+    """Posts commands by name, each once with every code spoilt before it is sent as it should be."""
+
+    def __init__(self, api: Api) -> None:
+        """On this API."""
+        self.api = api
+        self.seen: set[str] = set()
+
+    def post(self, name: str, stream: str | None, body: dict[str, Any], role: str | None = None) -> dict[str, Any]:
+        """The command is recorded; before that, every code of it that is none was refused at its place."""
+        spec = SPECS[name]
+        plural = KINDS[spec.kind].plural
+        path = f"/v1/{plural}/{stream}/{spec.noun}" if spec.noun else f"/v1/{plural}"
+        role = role or spec.roles[0]
+        match = {"If_Match": f'"{self.api.version(UUID(stream))}"'} if spec.replaces and stream else {}
+        for pointer, code_list, spoilt in spoilt_codes(spec, body):
+            with self.api.nothing_recorded():
+                response = self.api.post(path, spoilt, role, **match)
+            found = [(each["pointer"], each["params"].get("list")) for each in response.get_json()["errors"]]
+            assert (response.status_code, (pointer, code_list) in found) == (422, True), (name, pointer, found)
+        self.seen.add(name)
+        return self.api.done(path, body, role, **match)
+
+
+def spoilt_codes(spec: CommandSpec, body: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """(pointer, list, body) for every documented code of this body, replaced by one that is none."""
+    for place, code_list in _codes(schema_of(spec)(), body, ()):
+        spoilt = json.loads(json.dumps(body))
+        part = spoilt
+        for step in place[:-1]:
+            part = part[step]
+        part[place[-1]] = "no-such-code"
+        yield "".join(f"/{step}" for step in place), code_list, spoilt
+
+
+def _codes(form: Any, body: Any, at: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], str]]:
+    for name, field in form.fields.items():
+        value, inner = body.get(name), getattr(field, "inner", field)
+        if value is None:
+            continue
+        parts = enumerate(value) if isinstance(value, list) else [(None, value)]
+        for index, part in parts:
+            here = (*at, name) if index is None else (*at, name, index)
+            if hasattr(inner, "nested"):
+                yield from _codes(inner.schema, part, here)
+            elif "x-code-list" in inner.metadata:
+                yield here, inner.metadata["x-code-list"]
+
+
+def test_from_identification_to_a_verified_outcome(api: Api) -> None:
+    path = Path(api)
+    set_up = _set_up(path)
+    learner, enrolment = _trained(path, *set_up)
+    _graduated(path, learner, enrolment)
+    said = {"enrolment": enrolment, "exit": "completed", "ended_on": "2026-11-13"}
+    path.post("end-enrolment", learner, said)
+    outcome = str(uuid4())
+    said = {
+        "outcome": outcome,
+        "enrolment": enrolment,
+        "kind": "vocational_training",
+        "organisation": "معهد التكنولوجيا التطبيقية",
+        "province": "TNG",
+        "sector": "crafts",
+        "starts_on": "2026-11-16",
+    }
+    path.post("declare-outcome", learner, said)
+    said = {"outcome": outcome, "method": "authority_record", "authority": str(ident("delegation"))}
+    path.post("verify-outcome", learner, said, "en_agent")
+    said = {"version": api.version(UUID(learner)), "why": {"code": "duplicate_entry", "text": "سجلت مرتين"}}
+    path.post("withdraw-fact", learner, said)
+    assert path.seen == SPECS.keys() - {"settle-flag"}
+
+
+def _set_up(path: Path) -> tuple[str, str]:
+    """A group with a timetable, and the small streams of every kind."""
+    said: dict[str, Any] = {"kind": "school", "name": {"fr": "Lycée"}, "region": "MA-01", "province": "TNG"}
+    school = path.post("register-organisation", None, said)["ids"]["organisation"]
+    said = {"name": "ياسين العمراني", "organisation": school, "function": "educator"}
+    new = path.post("record-worker", None, said, "operator")["ids"]["worker"]
+    path.post("bind-login", new, {"issuer": "https://login.example.org", "subject": "yassine"})
+    said = {"subject": new, "role": "educator", "scope": "national", "purpose": "duty"}
+    path.post("grant-access", school, said)
+    from domain.parameter import NATIONAL
+
+    said = {"name": "age_max", "value": "20", "valid_from": "2026-09-01", "authority": "26/1"}
+    path.post("set-parameter", str(NATIONAL), said)
+    said = {
+        "name": {"ar": "مركز الأمل"},
+        "operator": str(ident("association")),
+        "places": 30,
+        "commune": "Tanger",
+        "province": "TNG",
+    }
+    centre = path.post("open-centre", None, said)["ids"]["centre"]
+    path.post("approve-trades", centre, {"season": 2026, "trades": ["COU", "ELB"]})
+    path.post("sign-convention", None, _convention(centre))
+    said = {
+        "centre": str(CENTRE),
+        "season": 2026,
+        "group_kind": "workshop",
+        "level": "vocational",
+        "trade": "COU",
+        "session_type": "regular",
+        "capacity": 2,
+    }
+    group = path.post("open-group", None, said)["ids"]["group"]
+    said = {
+        "slots": [{"weekday": 1, "starts": 510, "minutes": 180, "component": "workshop"}],
+        "starts_on": "2026-10-05",
+    }
+    path.post("set-timetable", group, said)
+    return group, new
+
+
+def _convention(centre: str) -> dict[str, Any]:
+    money = {"value": "80000.00", "currency": "MAD"}
+    return {
+        "kind": "funding",
+        "number": "2026/TNG/08",
+        "level": "provincial",
+        "parties": [
+            {"organisation": str(ident("ministry")), "role": "funder"},
+            {"organisation": str(ident("association")), "role": "operator"},
+        ],
+        "centres": [centre],
+        "seasons": [{"season": 2026, "learners": 20, "amount": money}],
+        "unit_rate": {"value": "4000.00", "currency": "MAD"},
+        "trades": ["COU"],
+        "starts_on": "2026-09-01",
+        "ends_on": "2027-08-31",
+        "tranches": [{"number": 1, "amount": money, "conditions": []}],
+        "budget": [{"category": "EDU", "ceiling": money}],
+        "signature": "paper",
+    }
+
+
+def _trained(path: Path, group: str, educator: str) -> tuple[str, str]:
+    """A learner from identification to a week of attendance and a competence."""
+    identity = {"names": [{"given": "أمينة", "family": "الإدريسي"}], "sex": "f", "birth_date": "2010-05-03"}
+    number = {"identifiers": [{"type": "massar", "value": "K139201457"}], "birth_certainty": "exact"}
+    late = {"on": "2026-10-26"}
+    said: dict[str, Any] = {**identity, **number, "province": "TNG", "source": "self", **late}
+    learner = path.post("identify-learner", None, said)["ids"]["learner"]
+    path.post("record-identity", learner, {**identity, **number, "birth_place": "طنجة", **late})
+    path.post("verify-identity", learner, {"document_type": "birth_certificate", **late})
+    said = {"convention": str(CONVENTION), "school_status": "dropped_out", **late}
+    path.post("assess-eligibility", learner, said)
+    said = {"reason": "disability", "authority": "provincial_directorate", "act_reference": "26/4", **late}
+    path.post("grant-derogation", learner, said)
+    said = {"level": "level_2", "trades": ["COU"], "rationale": "own_choice", **late}
+    path.post("orient-learner", learner, said)
+    said = {
+        "centre": str(CENTRE),
+        "convention": str(CONVENTION),
+        "level": "level_2",
+        "trade": "COU",
+        "session_type": "regular",
+        "residence": "urban",
+        "last_level": "2AC",
+        "school_status": "dropped_out",
+        "without": [{"step": "orientation", "why": "done_elsewhere"}],
+        **late,
+    }
+    enrolment = path.post("enrol-learner", learner, said)["ids"]["enrolment"]
+    path.post("join-group", learner, {"enrolment": enrolment, "group": group, **late})
+    day = {"date": "2026-10-26", "component": "workshop", "minutes": 180, "educator": educator}
+    path.post("record-sessions", group, {"week": "2026-10-26", "sessions": [day]})
+    sheet = [{"learner": learner, "days": [{"date": "2026-10-26", "status": "present"}]}]
+    said = {"week": "2026-10-26", "component": "workshop", "rows": sheet}
+    path.post("record-attendance", group, said)
+    path.post("lock-attendance", group, {"month": "2026-10-01"})
+    path.post("assess-competence", learner, {"enrolment": enrolment, "module": "COU-03", "result": "acquired"})
+    return learner, enrolment
+
+
+def _graduated(path: Path, learner: str, enrolment: str) -> None:
+    """A diploma on signed minutes."""
+    said: dict[str, Any] = {
+        "authority": str(ident("delegation")),
+        "held_from": "2026-11-09",
+        "held_to": "2026-11-10",
+        "centres": [str(CENTRE)],
+        "trades": ["COU"],
+        "diploma_kind": "vocational_diploma",
+        "year": 2026,
+    }
+    session = path.post("open-diploma-session", None, said)["ids"]["diploma_session"]
+    path.post("list-candidate", learner, {"enrolment": enrolment, "session": session})
+    path.post("close-candidate-list", session, {})
+    mark = {"candidate_number": "0001", "sitting": 1, "presence": "present", "written": 1250, "practical": 1400}
+    path.post("record-marks", session, {"marks": [{**mark, "decision": "admitted"}]})
+    path.post("sign-minutes", session, {"members": [str(worker("en_agent"))], "signature": "paper"})
+    award = {"candidate_number": "0001", "number": "2026/0001"}
+    path.post("award-diplomas", session, {"awarded_on": "2026-11-12", "awards": [award]})
