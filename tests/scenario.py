@@ -15,6 +15,8 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from domain.casebook import (
     Answer,
     Append,
@@ -46,10 +48,15 @@ class MemoryStreams:
         self.claims: dict[Claim, UUID] = {}
         self.commands: dict[tuple[UUID, bytes], CommandRow] = {}
         self.appends: list[Append] = []
+        self.salt = ""  # of the claims' digests, for scenarios whose appends meet in one log
         self.before_append: Callable[[], object] | None = None  # a race: what another writer does just before
+        self.before_load: Callable[[], object] | None = None
 
     def load(self, ids: Sequence[UUID], upto: int | None = None) -> Mapping[UUID, Stream]:
         """These streams, as of a position."""
+        if self.before_load is not None:
+            waiting, self.before_load = self.before_load, None
+            waiting()
         if upto is None:
             return {each: Stream(each, self.events.get(each, ())) for each in ids}
         return {each: Stream(each, tuple(new.event for new in self.log[:upto] if new.stream == each)) for each in ids}
@@ -102,7 +109,7 @@ class MemoryStreams:
 
     def digest(self, kind: str, value: str) -> Claim:
         """A claim of a clear value."""
-        return Claim(kind, hashlib.sha256(f"{kind}\0{value}".encode()).digest())
+        return Claim(kind, hashlib.sha256(f"{self.salt}{kind}\0{value}".encode()).digest())
 
 
 class ClearKeyring:
@@ -232,6 +239,12 @@ class Outcome:
     def when(self, command: Command, *, by: By, **circumstances: Any) -> Outcome:
         """The next command, on what has happened so far."""
         return self.scenario.when(command, by=by, **circumstances)
+
+
+def replaced_at(struct: Any, path: tuple[str, ...], value: object) -> Any:
+    """A copy of the struct with this value at the end of the path."""
+    inner = replaced_at(getattr(struct, path[0]), path[1:], value) if path[1:] else value
+    return msgspec.structs.replace(struct, **{path[0]: inner})
 
 
 def given(*history: tuple[UUID, Event]) -> Scenario:

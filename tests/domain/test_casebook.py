@@ -11,9 +11,22 @@ import pytest
 from msgspec.structs import replace as but
 
 from domain.casebook import Casebook, CommandKey
-from domain.errors import CommandKnown, Conflict, NotAllowedNow, OtherBody, Refused, StaleVersion, UnknownStream
+from domain.errors import (
+    CommandKnown,
+    Conflict,
+    FamilyClosed,
+    KeysDestroyed,
+    NotAllowedNow,
+    OtherBody,
+    ReasonTextMisplaced,
+    Refused,
+    StaleVersion,
+    TooMuchAtOnce,
+    UnknownStream,
+)
+from domain.event import Why
 from domain.group import GroupIsFull
-from domain.kind import CommandSpec
+from domain.kind import Command, CommandSpec, ReasonGiven
 from domain.learner.identification import VerifyIdentity
 from domain.parameter import NATIONAL
 from tests.examples.commands import (
@@ -211,6 +224,68 @@ def test_a_racing_duplicate_is_known_too(expected_version: int | None) -> None:
         scenario.when(IDENTIFY, by=CASEWORKER, key=KEY, expected_version=expected_version)
     assert known.value.args, "the row of the duplicate is there to render the answer from"
     assert len(scenario.streams.appends) == 1
+
+
+@pytest.mark.parametrize("command", [IDENTIFY, OPEN_GROUP], ids=["refused-now", "not-allowed-now"])
+def test_a_duplicate_stored_before_the_load_gets_the_first_ones_answer(command: Command) -> None:
+    """Its own first copy made the act impossible: that is no refusal."""
+    scenario = given(*WORLD[:-2])
+    by = COORDINATOR if command is OPEN_GROUP else CASEWORKER
+    scenario.streams.before_load = lambda: scenario.casebook.execute(command, by, key=KEY)
+    with pytest.raises(CommandKnown) as known:
+        scenario.when(command, by=by, key=KEY)
+    assert known.value.args, "the row of the duplicate is there to render the answer from"
+    assert len(scenario.streams.appends) == 1
+
+
+def test_a_duplicate_stored_before_the_load_is_not_called_unchanged() -> None:
+    scenario = given(*ENROLLED)
+    scenario.streams.before_load = lambda: scenario.casebook.execute(JOIN_GROUP, COORDINATOR, key=KEY)
+    with pytest.raises(CommandKnown):
+        scenario.when(JOIN_GROUP, by=COORDINATOR, key=KEY)
+
+
+def test_a_guard_that_moves_under_if_match_is_decided_again() -> None:
+    """What the user saw has not changed, only what was read beside it."""
+    scenario = given(*IDENTIFIED)
+    races(scenario, writes(scenario, SET_PARAMETER))
+    scenario.when(RECORD_IDENTITY, by=CASEWORKER, expected_version=1).accepted()
+
+
+# ── reasons and erased families ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_reasons_text_stays_on_the_stream_of_the_learner_it_speaks_of() -> None:
+    """DESIGN §3: erasing the learner must reach it; the group's event keeps the code."""
+    scenario = given(*ENROLLED)
+    joined = but(JOIN_GROUP, why=ReasonGiven("entry_error", "her brother came for her"))
+    events = {new.stream: new.event for new in scenario.when(joined, by=COORDINATOR).accepted().answer.events}
+    assert isinstance(events[AMINA].why, Why)
+    assert events[AMINA].why.text is not None
+    assert events[joined.group].why == Why("entry_error")
+
+
+@pytest.mark.parametrize("command", [LOCK_ATTENDANCE, RECORD_ATTENDANCE])
+def test_a_reasons_text_is_refused_where_no_one_learner_is_meant(command: Command) -> None:
+    told = but(command, why=ReasonGiven("entry_error", "Amina was ill"))
+    given(*SEATED).when(told, by=COORDINATOR).refused(ReasonTextMisplaced)
+
+
+def test_a_family_whose_keys_were_destroyed_takes_no_more_facts() -> None:
+    """The keyring's word becomes a refusal that says which family."""
+    scenario = given(*IDENTIFIED)
+
+    def closed() -> None:
+        raise FamilyClosed("contacts")
+
+    scenario.streams.before_append = closed
+    scenario.when(RECORD_IDENTITY, by=CASEWORKER).refused(KeysDestroyed)
+
+
+def test_an_act_on_more_than_500_facts_is_sent_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The store takes 500 events an append; here one, so that the example stays small."""
+    monkeypatch.setattr("domain.casebook.MOST_EVENTS", 1)
+    given(*ENROLLED).when(JOIN_GROUP, by=COORDINATOR).refused(TooMuchAtOnce)
 
 
 def test_what_changes_nothing_stores_no_command() -> None:
