@@ -383,6 +383,7 @@ def test_nothing_is_sealed_with_a_destroyed_key(keys: Keyring, elsewhere: Keyrin
     "attempt",
     [
         "update keys set wrapped = '\\x00', destroyed_at = null",
+        "update keys set master = 2",  # without being wrapped again
         "update keys set generation = 9",
         "delete from keys",
         "truncate keys",
@@ -394,6 +395,21 @@ def test_a_destroyed_row_stays_and_never_returns(keys: Keyring, keys_dsn: str, a
     with psycopg.connect(keys_dsn) as connection, pytest.raises(psycopg.errors.RaiseException):
         connection.execute(attempt.encode())
     assert rows_of(keys_dsn, STREAM) == [("identity", 1, True, False)]
+
+
+def test_the_next_master_key_may_wrap_a_living_key_again(keys: Keyring, keys_dsn: str) -> None:
+    """One step at a time, and never a destroyed one: what a change of the master key needs later."""
+    keys.prepare([(STREAM, "identity"), (STREAM, "contacts")])
+    keys.destroy(STREAM, ["contacts"])
+    with psycopg.connect(keys_dsn, autocommit=True) as connection:
+        connection.execute("update keys set wrapped = '\\x01', master = 2 where family = 'identity'")
+        for attempt in (
+            b"update keys set wrapped = '\\x02', master = 4 where family = 'identity'",
+            b"update keys set wrapped = '\\x02' where family = 'identity'",
+            b"update keys set wrapped = '\\x02', master = 2 where family = 'contacts'",
+        ):
+            with pytest.raises(psycopg.errors.RaiseException):
+                connection.execute(attempt)
 
 
 # ---- generations

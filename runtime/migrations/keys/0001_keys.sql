@@ -4,6 +4,7 @@ create table keys (
     family       text        not null,
     generation   integer     not null check (generation >= 1),
     wrapped      bytea,                            -- null: destroyed
+    master       smallint    not null default 1,   -- number of the master key that wraps it: a new one may wrap it again
     created_at   timestamptz not null default now(),
     destroyed_at timestamptz,
     whole        boolean     not null default false, -- destroyed with the whole person: no further generation
@@ -20,10 +21,12 @@ begin
     end if;
     if (new.stream, new.family, new.generation, new.created_at)
             is distinct from (old.stream, old.family, old.generation, old.created_at)
-        or (new.wrapped is not null and new.wrapped is distinct from old.wrapped)
+        or (new.wrapped is not null and new.wrapped is distinct from old.wrapped
+            and not (old.wrapped is not null and new.master = old.master + 1))
+        or (new.master is distinct from old.master and new.wrapped is not distinct from old.wrapped)
         or (old.destroyed_at is not null and new.destroyed_at is distinct from old.destroyed_at)
         or (old.whole and not new.whole) then
-        raise exception 'a key changes only by being destroyed';
+        raise exception 'a key changes only by being destroyed, or wrapped by the next master key';
     end if;
     return new;
 end $$;
