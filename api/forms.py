@@ -15,7 +15,7 @@ from api.strict_json import pointer_part
 from domain.values import parse_amount
 
 LONGEST_TEXT: Final = 2_000  # characters
-MOST_ITEMS: Final = 400  # of one list: an append holds at most 500 events
+MOST_ITEMS: Final = 500  # of one list: more never fits one append
 CANONICAL_UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 ISO_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 YEARS: Final = range(1900, 2200)  # the years we take a date or a season of; `date` itself ends at 9999

@@ -98,8 +98,7 @@ def register_learners(parts: Parts, blueprint: ForsaBlueprint) -> None:
 def get_learner(parts: Parts, learner: UUID) -> Response:
     """A learner's record: of now, or as it was known at a moment."""
     record, state, position, stale = _record(parts, learner)
-    identity = _opened(parts, learner, state.identification.identity)
-    contacts = _opened(parts, learner, state.identification.contacts)
+    identity, contacts = _opened(parts, learner, state.identification.identity, state.identification.contacts)
     shown = LearnerAnswer(
         id=learner,
         version=record.version,
@@ -150,8 +149,11 @@ def _record(parts: Parts, learner: UUID) -> tuple[LearnerRecord, Learner, int, b
     return seen.value, parts.casebook.load("learner", learner, seen.position).state, seen.position, seen.stale
 
 
-def _opened(parts: Parts, learner: UUID, fact: SealedFact[Any] | None) -> Any:
-    return None if fact is None else parts.casebook.keyring.open(learner, fact)
+def _opened(parts: Parts, learner: UUID, *facts: SealedFact[Any] | None) -> list[Any]:
+    """The facts' clear values in one question to the keys: ERASED where destroyed, None where there is no fact."""
+    there = [(learner, fact) for fact in facts if fact is not None]
+    values = iter(parts.casebook.keyring.open_many(there))
+    return [None if fact is None else next(values) for fact in facts]
 
 
 def _found(found: Found) -> LearnerFound:

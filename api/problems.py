@@ -60,6 +60,7 @@ OF_FORM: Final = frozenset(
         "identifier-unreadable", "jury-missing", "mark-of-an-absentee", "mark-out-of-range", "name-missing",
         "name-unreadable", "names-missing", "not-a-first-day", "not-a-monday", "not-a-parameter-value", "not-positive",
         "nothing-verifies", "number-unreadable", "occurred-in-future", "outside-week", "reason-needed",
+        "reason-text-misplaced", "too-much-at-once",
         "rule-not-derogable", "same-day-twice", "same-learner-twice", "same-number-twice", "sheet-empty",
         "trade-missing", "unknown-code",
     }

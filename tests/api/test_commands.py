@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 from werkzeug.test import TestResponse
 
-from tests.api.stack import IDENTIFICATION, IDENTITY, Api, enrolled, group_of, identified, seated, worker
+from tests.api.stack import ENROLMENT, IDENTIFICATION, IDENTITY, Api, enrolled, group_of, identified, seated, worker
 
 
 def test_a_command_answers_with_its_events_their_position_and_where_to_read_on(api: Api) -> None:
@@ -71,8 +71,6 @@ def test_the_same_request_twice_is_applied_once_and_answered_the_same(api: Api, 
 
 
 def test_ids_that_were_made_are_told_again(api: Api) -> None:
-    from tests.api.stack import ENROLMENT
-
     learner = identified(api)
     path = f"/v1/learners/{learner}/enrolments"
     first, second = (api.post(path, ENROLMENT, key="enrol") for _ in range(2))

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 from api.schema_of import schema_of
 from domain.kind import CommandSpec
+from domain.parameter import NATIONAL
 from domain.streams import COMMANDS, KINDS
 from tests.api.stack import CENTRE, CONVENTION, Api, ident, worker
 
@@ -84,8 +85,8 @@ def test_from_identification_to_a_verified_outcome(api: Api) -> None:
     path.post("declare-outcome", learner, said)
     said = {"outcome": outcome, "method": "authority_record", "authority": str(ident("delegation"))}
     path.post("verify-outcome", learner, said, "en_agent")
-    said = {"version": api.version(UUID(learner)), "why": {"code": "duplicate_entry", "text": "سجلت مرتين"}}
-    path.post("withdraw-fact", learner, said)
+    why = {"code": "duplicate_entry", "text": "سجلت مرتين"}
+    path.post("withdraw-fact", learner, {"version": api.version(UUID(learner)), "why": why})
     assert path.seen == SPECS.keys() - {"settle-flag"}
 
 
@@ -98,8 +99,6 @@ def _set_up(path: Path) -> tuple[str, str]:
     path.post("bind-login", new, {"issuer": "https://login.example.org", "subject": "yassine"})
     said = {"subject": new, "role": "educator", "scope": "national", "purpose": "duty"}
     path.post("grant-access", school, said)
-    from domain.parameter import NATIONAL
-
     said = {"name": "age_max", "value": "20", "valid_from": "2026-09-01", "authority": "26/1"}
     path.post("set-parameter", str(NATIONAL), said)
     said = {

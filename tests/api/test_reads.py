@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from domain.parameter import NATIONAL
 from projections.projector import Projector
 from tests.api.stack import (
     CENTRE,
@@ -68,7 +69,7 @@ def test_an_erased_person_has_no_name(api: Api, project: Callable[[], int]) -> N
 
 def test_what_was_known_at_a_moment_is_asked_with_as_of(api: Api, project: Callable[[], int]) -> None:
     learner = identified(api)
-    then = _recorded_at(api, learner)
+    then = _recorded_at(api)
     known = api.get(f"/v1/learners/{learner}?as_of={quote(then.isoformat())}").get_json()
     enrolled(api, learner)
     project()
@@ -80,7 +81,7 @@ def test_what_was_known_at_a_moment_is_asked_with_as_of(api: Api, project: Calla
 
 def test_before_they_were_identified_nobody_knew_of_them(api: Api) -> None:
     learner = identified(api)
-    before = _recorded_at(api, learner) - timedelta(microseconds=1)
+    before = _recorded_at(api) - timedelta(microseconds=1)
     assert api.get(f"/v1/learners/{learner}?as_of={quote(before.isoformat())}").status_code == 404
 
 
@@ -106,8 +107,9 @@ def test_moments_have_an_offset_and_perhaps_a_fraction(api: Api, moment: str) ->
     assert api.get(f"/v1/centres/{CENTRE}?as_of={moment}").get_json().get("code") != "bad-parameter"
 
 
-def _recorded_at(api: Api, stream: str) -> datetime:
-    return api.forsa.event_log.recorder.recorded_at_of(api.position()) if stream else datetime.now(UTC)
+def _recorded_at(api: Api) -> datetime:
+    """When the last event was recorded."""
+    return api.forsa.event_log.recorder.recorded_at_of(api.position())
 
 
 # ── read your writes ──
@@ -272,7 +274,7 @@ def test_the_audit_trail_tells_who_when_what_and_why(api: Api, project: Callable
 
 def test_history_is_paged_and_dated(api: Api, project: Callable[[], int]) -> None:
     learner = identified(api)
-    then = _recorded_at(api, learner)
+    then = _recorded_at(api)
     enrolled(api, learner)
     project()
     first = api.get(f"/v1/learners/{learner}/timeline?limit=1")
@@ -353,8 +355,6 @@ def test_a_worker_is_shown_without_the_person(api: Api) -> None:
 
 
 def test_parameters_show_their_defaults_and_what_was_set(api: Api) -> None:
-    from domain.parameter import NATIONAL
-
     said = {"name": "age_max", "value": "21", "valid_from": "2026-11-01", "authority": "26/1"}
     api.done(f"/v1/parameters/{NATIONAL}/settings", said, "ministry")
     shown = api.get(f"/v1/parameters/{NATIONAL}").get_json()["state"]["settings"]
