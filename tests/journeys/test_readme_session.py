@@ -1,0 +1,38 @@
+"""The README's curl session, word for word, against a Forsa started the way the README says."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.runtime.forsa_run import ROOT, ForsaRun, clean_environment
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+HEADING = "## A learner's path in curl"
+
+
+def session() -> str:
+    """The shell block under the heading."""
+    found = re.search(r"```sh\n(.*?)```", README.partition(HEADING)[2], re.DOTALL)
+    assert found, f"README has no ```sh block under {HEADING!r}"
+    return found[1]
+
+
+def test_the_session_is_the_one_in_the_docs() -> None:
+    assert session() == (ROOT / "docs" / "how-to" / "first-session.sh").read_text(encoding="utf-8")
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="the session uses curl: apt-get install curl")
+def test_a_learner_goes_from_identification_to_a_verified_outcome(tmp_path: Path) -> None:
+    with ForsaRun(tmp_path) as running:
+        running.wait_until_welcome()
+        done = subprocess.run(
+            ["bash", "-e"], input=session(), cwd=tmp_path, env=clean_environment(), capture_output=True, text=True,
+            check=False, timeout=60,
+        )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    last = done.stdout.strip().splitlines()[-1]
+    assert "verified" in last
+    assert len(done.stderr.splitlines()) == 18

@@ -1,0 +1,363 @@
+"""Every command of `forsa` on real databases: what it prints, what it stores, how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from projections.projector import Projector
+from runtime.cli import COMMANDS, main
+from runtime.demo.setting import CENTRE
+from runtime.demo.telling import id_of
+from runtime.settings import read_settings
+from runtime.tokens import development_issuer
+from runtime.wiring import Forsa, compose, open_means
+from tests.runtime.forsa_run import ROOT, clean_environment
+from tests.runtime.seeding import seed
+
+Printed = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def environment(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    web_dsn: str,
+    projector_dsn: str,
+    log_dsn: str,
+    keys_role_dsn: str,
+) -> dict[str, str]:
+    """The settings of a process on the test's empty databases, and nothing else, in the environment."""
+    for name in clean_environment().keys() ^ os.environ.keys():
+        monkeypatch.delenv(name, raising=False)
+    settings = {
+        "FORSA_DATABASE_URL": web_dsn,
+        "FORSA_KEYS_DATABASE_URL": keys_role_dsn,
+        "FORSA_PROJECTOR_DATABASE_URL": projector_dsn,
+        "FORSA_OWNER_DATABASE_URL": log_dsn,
+        "FORSA_MASTER_KEY": "00" * 32,
+        "FORSA_TOKEN_KEY_FILE": str(tmp_path / "token-key.json"),
+    }
+    for name, text in settings.items():
+        monkeypatch.setenv(name, text)
+    return settings
+
+
+@pytest.fixture
+def forsa(environment: dict[str, str]) -> Iterator[Forsa]:
+    forsa = compose(read_settings(environment))
+    yield forsa
+    forsa.close()
+
+
+@pytest.fixture
+def seeded(forsa: Forsa, log_dsn: str, keys_dsn: str) -> Forsa:
+    """With the invented centre in it."""
+    seed(forsa, log_dsn, keys_dsn)
+    return forsa
+
+
+def catch_up(forsa: Forsa) -> None:
+    mapper, keyring = open_means(forsa.settings)
+    projector = Projector(forsa.settings.projector_database_url, mapper, keyring)
+    projector.catch_up()
+    projector.close()
+    keyring.close()
+
+
+# ── calling ──
+
+
+def test_help_is_quick_because_it_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from runtime.cli import main; assert main(['--help']) == 0;"
+        "assert not {'psycopg', 'flask', 'rich', 'eventsourcing'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert all(f"  {name} " in done.stdout for name in COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_itself(name: str, capsys: Printed) -> None:
+    assert main([name, "--help"]) == 0
+    assert f"Usage: forsa {name}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["serve", "--nonsense"], ["token"], ["health", "nobody"], []])
+def test_a_wrong_call_ends_with_2(arguments: list[str], environment: dict[str, str], capsys: Printed) -> None:
+    assert main(arguments) == 2
+    assert capsys.readouterr().err
+
+
+def test_wrong_settings_are_all_named_at_once(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: Printed
+) -> None:
+    monkeypatch.delenv("FORSA_MASTER_KEY")
+    monkeypatch.setenv("FORSA_PORT", "high")
+    monkeypatch.setenv("FORSA_DATABSE_URL", "x")
+    assert main(["demo"]) == 2
+    said = capsys.readouterr().err
+    assert "FORSA_MASTER_KEY is not set" in said
+    assert "FORSA_PORT must be" in said
+    assert "the nearest is FORSA_DATABASE_URL" in said
+
+
+def test_a_database_that_is_away_ends_with_3_and_no_traceback(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: Printed
+) -> None:
+    monkeypatch.setenv("FORSA_DATABASE_URL", "postgresql://nobody:secret@127.0.0.1:1/forsa")
+    assert main(["token", "--all"]) == 3
+    assert main(["demo"]) == 3
+    said = capsys.readouterr().err
+    assert "forsa doctor" in said
+    assert "Traceback" not in said
+    assert "secret" not in said
+
+
+def test_a_fault_of_ours_names_its_class_only(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: Printed
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("Amina El Bakkali")
+
+    monkeypatch.setattr("runtime.settings.describe", fail)
+    assert main(["config"]) == 70
+    said = capsys.readouterr().err
+    assert "builtins.ZeroDivisionError" in said
+    assert "Amina" not in said
+
+
+def test_config_shows_every_setting_without_a_secret(environment: dict[str, str], capsys: Printed) -> None:
+    assert main(["config", "--json"]) == 0
+    shown = {row["variable"]: row["value"] for row in json.loads(capsys.readouterr().out)}
+    assert shown["FORSA_MASTER_KEY"] == "set"
+    assert "forsa_web at" in shown["FORSA_DATABASE_URL"]
+    assert ":test@" not in str(shown)
+
+
+# ── databases ──
+
+
+def test_migrating_again_changes_nothing(environment: dict[str, str], capsys: Printed) -> None:
+    assert main(["migrate", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"applied": [], "missing": []}
+    assert main(["migrate"]) == 0
+    assert "up to date" in capsys.readouterr().out
+
+
+def test_a_rebuild_says_what_became_of_each_view(seeded: Forsa, capsys: Printed) -> None:
+    catch_up(seeded)
+    assert main(["rebuild", "--json", "--processes", "1", "learner_record"]) == 0
+    done = json.loads(capsys.readouterr().out)
+    assert [(each["view"], each["rows"], each["parity"], each["switched"]) for each in done] == [
+        ("learner_record", 40, "equal", True)
+    ]
+
+
+def test_a_rebuild_of_a_view_that_is_none_names_those_that_are(environment: dict[str, str], capsys: Printed) -> None:
+    assert main(["rebuild", "caseload"]) == 2
+    assert "learner_record" in capsys.readouterr().err
+
+
+def test_a_projector_that_does_not_run_is_not_healthy(environment: dict[str, str], capsys: Printed) -> None:
+    assert main(["health", "projector"]) == 3
+    assert "nobody keeps these views" in capsys.readouterr().err
+
+
+# ── tokens ──
+
+
+def test_a_token_a_role_proves_the_login_of_a_worker_who_holds_it(seeded: Forsa, capsys: Printed) -> None:
+    assert main(["token", "--all", "--json"]) == 0
+    tokens = json.loads(capsys.readouterr().out)
+    assert len(tokens) == 13
+    verifier = development_issuer(seeded.settings).verifier()
+    for role, token in tokens.items():
+        login = verifier.verify(token)
+        worker = seeded.worker_of(login.issuer, login.subject)
+        assert worker is not None
+        assert role in {grant.role for grant in seeded.grants.of(worker, seeded.today())}
+
+
+def test_a_token_for_one_role_or_worker_is_printed_alone(seeded: Forsa, capsys: Printed) -> None:
+    for whom in (["--role", "educator"], ["--worker", str(id_of("worker", "educator"))]):
+        assert main(["token", *whom]) == 0
+        login = development_issuer(seeded.settings).verifier().verify(capsys.readouterr().out.strip())
+        assert login.subject == "demo-educator"
+
+
+def test_tokens_as_variables_for_a_shell(seeded: Forsa, capsys: Printed) -> None:
+    assert main(["token", "--all", "--env"]) == 0
+    assert "export TOKEN_EN_AGENT=ey" in capsys.readouterr().out
+
+
+def test_no_token_for_a_role_nobody_holds_or_a_worker_nobody_knows(forsa: Forsa, capsys: Printed) -> None:
+    assert main(["token", "--role", "caseworker"]) == 1
+    assert main(["token", "--worker", str(UUID(int=1))]) == 1
+    assert "is no worker's id" in capsys.readouterr().err
+
+
+def test_no_development_token_beside_a_real_issuer(
+    seeded: Forsa, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Printed
+) -> None:
+    monkeypatch.delenv("FORSA_TOKEN_KEY_FILE")
+    monkeypatch.setenv("FORSA_TOKEN_ISSUER", "https://login.example.ma")
+    monkeypatch.setenv("FORSA_TOKEN_JWKS_FILE", str(tmp_path / "keys.json"))
+    assert main(["token", "--all"]) == 2
+    assert "real issuer" in capsys.readouterr().err
+
+
+# ── a roster ──
+
+ROSTER = """الاسم الشخصي;Prénom;Nom;Sexe;تاريخ الازدياد;Code Massar;الهاتف
+كريمة;Karima;Alaoui;F;03/05/2010;J990000001;0612345678
+;Saad;Amrani;ذكر;2011-02-30;;
+;Omar;Benali;garçon;2009;;
+"""
+
+
+@pytest.fixture
+def roster(tmp_path: Path) -> Path:
+    path = tmp_path / "roster.csv"
+    path.write_text(ROSTER, encoding="utf-8")
+    return path
+
+
+def report_of(roster: Path, capsys: Printed, *more: str, code: int) -> dict[str, object]:
+    assert main(["import", str(roster), "--centre", str(CENTRE), "--json", *more]) == code
+    report: dict[str, object] = json.loads(capsys.readouterr().out)
+    return {name: report[name] for name in ("mode", "rows", "added", "known", "refused")}
+
+
+def test_validating_a_roster_stores_nothing(seeded: Forsa, roster: Path, capsys: Printed) -> None:
+    before = seeded.event_log.max_position()
+    said = report_of(roster, capsys, code=1)
+    assert said == {"mode": "validate", "rows": 3, "added": 2, "known": 0, "refused": 1}
+    assert seeded.event_log.max_position() == before
+
+
+def test_committing_stores_the_good_rows_and_a_repaired_file_adds_only_what_is_new(
+    seeded: Forsa, roster: Path, capsys: Printed
+) -> None:
+    commit = ("--mode", "commit")
+    assert report_of(roster, capsys, *commit, code=1)["added"] == 2
+    position = seeded.event_log.max_position()
+    assert report_of(roster, capsys, *commit, code=1) == {
+        "mode": "commit", "rows": 3, "added": 0, "known": 2, "refused": 1
+    }  # fmt: skip
+    assert seeded.event_log.max_position() == position
+    roster.write_text(ROSTER.replace("2011-02-30", "2011-02-28"), encoding="utf-8")
+    assert report_of(roster, capsys, *commit, code=0)["added"] == 1
+    by_another = ("--worker", str(id_of("worker", "coordinator")))
+    assert report_of(roster, capsys, *commit, *by_another, code=0)["known"] == 3
+    assert seeded.event_log.max_position() == position + 1
+
+
+def test_an_import_sent_again_does_not_undo_a_correction(seeded: Forsa, roster: Path, capsys: Printed) -> None:
+    report_of(roster, capsys, "--mode", "commit", code=1)
+    claim = seeded.event_log.digest("massar", "J990000001")
+    learner = seeded.event_log.find_claim(claim)
+    assert learner is not None
+    assert seeded.casebook.load("learner", learner).state.version == 2
+    report_of(roster, capsys, "--mode", "commit", "--worker", str(id_of("worker", "coordinator")), code=1)
+    assert seeded.casebook.load("learner", learner).state.version == 2
+
+
+def test_a_row_the_log_refuses_is_named_with_its_way_out(seeded: Forsa, tmp_path: Path, capsys: Printed) -> None:
+    path = tmp_path / "roster.csv"
+    path.write_text("given name,sex,massar\nAli,m,J130000001\n", encoding="utf-8")
+    for mode in ("validate", "commit"):
+        assert main(["import", str(path), "--centre", str(CENTRE), "--mode", mode]) == 1
+        said = capsys.readouterr().out
+        assert "row 2: massar-in-use (refused): " in said
+        assert "1 rows: 0 added, 0 known, 1 refused" in said
+
+
+def test_an_import_needs_a_centre_and_someone_who_may(seeded: Forsa, roster: Path, capsys: Printed) -> None:
+    assert main(["import", str(roster), "--centre", str(UUID(int=1))]) == 1
+    assert main(["import", str(roster), "--centre", str(CENTRE), "--source", "nobody"]) == 1
+    assert main(["import", str(roster), "--centre", str(CENTRE), "--worker", str(id_of("worker", "auditor"))]) == 1
+    said = capsys.readouterr().err
+    assert "is no centre's id" in said
+    assert "is no referral source" in said
+    assert "holds the role caseworker or coordinator" in said
+
+
+# ── doctor ──
+
+
+def wrong(capsys: Printed, code: int = 1) -> dict[str, str]:
+    """What doctor finds wrong: name → fix. Nobody projects in these tests, so the projector is left out."""
+    assert main(["doctor", "--json"]) == code
+    found = json.loads(capsys.readouterr().out)
+    return {each["name"]: each["fix"] for each in found if not each["is_well"] and each["name"] != "projector"}
+
+
+def test_doctor_finds_nothing_where_nothing_is_wrong(seeded: Forsa, capsys: Printed) -> None:
+    catch_up(seeded)
+    assert wrong(capsys).keys() - {"fsync", "full_page_writes"} == set()  # off on a test server
+
+
+@pytest.mark.parametrize(
+    ("statement", "name", "fix"),
+    [
+        ("delete from forsa_migrations where number > 1", "migrations of the log", "forsa migrate"),
+        ("update forsa_migrations set sha256 = 'x' where number = 1", "migrations of the log", "restore"),
+        ("grant insert on forsa_events to forsa_web", "log's protection", "forsa_web"),
+        ("update views.view_state set position = 0", "view lag", "forsa rebuild"),
+        (
+            "insert into records.parked values ('entries', 1, gen_random_uuid(), 7, 'KeyError')",
+            "parked rows",
+            "forsa rebuild",
+        ),
+    ],
+)
+def test_doctor_names_what_is_wrong_and_the_fix(
+    statement: str, name: str, fix: str, seeded: Forsa, log_dsn: str, capsys: Printed
+) -> None:
+    catch_up(seeded)
+    with psycopg.connect(log_dsn) as connection:
+        connection.execute("update forsa_events set recorded_at = recorded_at - interval '1 hour'")
+        kept = connection.execute("select number, name, sha256, applied_at from forsa_migrations").fetchall()
+        connection.execute(statement.encode())
+    try:
+        assert fix in wrong(capsys)[name]
+    finally:
+        with psycopg.connect(log_dsn) as connection:
+            connection.execute("revoke insert on forsa_events from forsa_web; truncate forsa_migrations")
+            connection.cursor().executemany("insert into forsa_migrations values (%s, %s, %s, %s)", kept)
+
+
+def test_doctor_finds_a_setting_that_loses_events(seeded: Forsa, log_dsn: str, capsys: Printed) -> None:
+    with psycopg.connect(log_dsn, autocommit=True) as connection:
+        database = connection.info.dbname
+        connection.execute(f'alter database "{database}" set synchronous_commit = off'.encode())
+        try:
+            assert "loses events" in wrong(capsys)["synchronous_commit"]
+            assert main(["serve"]) == 3
+            assert "synchronous_commit=off loses" in capsys.readouterr().err
+        finally:
+            connection.execute(f'alter database "{database}" set synchronous_commit = on'.encode())
+
+
+def test_doctor_finds_another_master_key(seeded: Forsa, monkeypatch: pytest.MonkeyPatch, capsys: Printed) -> None:
+    monkeypatch.setenv("FORSA_MASTER_KEY", "11" * 32)
+    assert "FORSA_MASTER_KEY" in wrong(capsys)["master key"]
+
+
+def test_doctor_finds_a_database_that_is_away_and_settings_that_are_missing(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: Printed
+) -> None:
+    monkeypatch.setenv("FORSA_KEYS_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/keys")
+    assert "keys database" in wrong(capsys)
+    monkeypatch.delenv("FORSA_KEYS_DATABASE_URL")
+    assert "settings" in wrong(capsys)
