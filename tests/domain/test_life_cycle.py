@@ -31,7 +31,7 @@ from tests.examples import commands, path
 from tests.examples.path import AMINA
 from tests.examples.places import SESSION, SESSION_OPENED, WORLD, History
 from tests.examples.walks import MOVES, SHARED, Step, Walk, World
-from tests.scenario import Outcome, Scenario, given
+from tests.scenario import Outcome, Scenario, given, replaced_at
 
 # ── the table ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -201,13 +201,8 @@ def _as_stored(event: Event) -> Event:
     for field in sealed_fields(type(event)):
         value: Any = sealed_at(event, field)
         if isinstance(value, Clear):
-            event = _replaced(event, field.path, Sealed(f"{field.of.FAMILY}.1", "h", "c"))
+            event = replaced_at(event, field.path, Sealed(f"{field.of.FAMILY}.1", "h", "c"))
     return event
-
-
-def _replaced(struct: Any, names: tuple[str, ...], value: object) -> Any:
-    inner = _replaced(getattr(struct, names[0]), names[1:], value) if names[1:] else value
-    return msgspec.structs.replace(struct, **{names[0]: inner})
 
 
 STEPS = st.lists(
