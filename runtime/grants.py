@@ -23,6 +23,7 @@ from runtime.recorder import ForsaDatastore
 
 OLDEST_SECONDS: Final = 5.0  # an older answer is no answer
 FRESH_SECONDS: Final = 1.0  # asked again after this; a revocation is known within it
+PAUSE_SECONDS: Final = 0.25  # after a failure: every request waiting for a database that is away helps nobody
 # Word for word the condition of the partial index forsa_events_access_idx, or it is not used.
 TAIL: Final = (
     b"select notification_id, originator_id, state from forsa_events where notification_id > %s"
@@ -58,7 +59,7 @@ class Grants:
         self._read, self._decode, self._clock = read, decode, clock
         self._lock = threading.Lock()
         self._position = 0
-        self._read_at = float("-inf")
+        self._read_at = self._failed_at = float("-inf")
         self._by_worker: dict[UUID, dict[UUID, tuple[AccessGranted, UUID]]] = {}  # worker → grant id → event, granter
 
     def of(self, worker: UUID, today: date) -> list[HeldGrant]:
@@ -94,12 +95,13 @@ class Grants:
 
     def _refresh(self, older_than: float) -> None:
         """What was granted since is known, if the answer is older than that and the log can be read."""
-        if self._age() < older_than:
-            return
         asked_at = self._clock()
+        if self._age() < older_than or asked_at - self._failed_at < PAUSE_SECONDS:
+            return
         try:
             rows = list(self._read(self._position))
         except AccessUnreadable:
+            self._failed_at = self._clock()
             return
         for position, organisation, state in rows:
             self._apply(self._decode(state), organisation)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import hmac
+import itertools
 import os
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
@@ -175,13 +176,14 @@ OUTAGES: Final[tuple[type[Exception], ...]] = (OperationalError, psycopg.Operati
 
 
 def not_ready(forsa: Forsa) -> Sequence[str]:
-    """What keeps this process from answering, each a word of its own: log, keys, views. Empty when ready."""
+    """The first thing that keeps this process from answering: log, keys or views. Empty when ready."""
     checks: dict[str, Callable[[], object]] = {
         "log": forsa.event_log.max_position,
         "keys": lambda: psycopg.connect(forsa.settings.keys_database_url, connect_timeout=2).close(),
         "views": forsa.views.positions,
     }
-    return [name for name, check in checks.items() if _fails(check)]
+    # The first only: each waits seconds for a database that is away, and whoever asks wants to know soon.
+    return list(itertools.islice((name for name, check in checks.items() if _fails(check)), 1))
 
 
 def _fails(check: Callable[[], object]) -> bool:

@@ -23,6 +23,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "project": ("processes", "Keep the views up to date."),
     "health": ("processes", "Say whether a process does its work."),
     "migrate": ("databases", "Make or update the databases and roles."),
+    "appoint": ("appointing", "Record the first operator of an empty installation."),
     "rebuild": ("databases", "Rebuild views beside the live ones."),
     "doctor": ("databases", "Name what is wrong, and the fix."),
     "config": ("databases", "Show the settings, without secrets."),

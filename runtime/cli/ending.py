@@ -29,6 +29,7 @@ def ending_of(error: Exception) -> tuple[int, list[str]]:
     import psycopg
     from eventsourcing.persistence import OperationalError
 
+    from domain.errors import TooOld
     from runtime.embedded_postgres import EmbeddedPostgresError
     from runtime.grants import AccessUnreadable
     from runtime.migrate import MigrationError
@@ -40,7 +41,7 @@ def ending_of(error: Exception) -> tuple[int, list[str]]:
         return USAGE, [*error.errors, "`forsa config` lists every setting."]
     if isinstance(error, DevelopmentRefused):
         return USAGE, [str(error)]
-    if isinstance(error, (EmbeddedPostgresError, MigrationError, LosesEvents)):
+    if isinstance(error, (EmbeddedPostgresError, MigrationError, LosesEvents, TooOld)):
         return UNAVAILABLE, [str(error)]
     if isinstance(error, (psycopg.OperationalError, OperationalError)):
         said = str(error).strip().splitlines()[:1]

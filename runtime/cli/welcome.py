@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from rich.console import Console
@@ -22,11 +23,16 @@ def show_welcome(address: str, tokens: dict[str, str], directory: Path) -> None:
         f"  {start}",
         f'  curl -H "Authorization: Bearer ${_first_variable(tokens)}" $BASE/v1/learners',
         "",
-        "[dim]forsa doctor says what is wrong; Ctrl-C ends everything[/dim]",
+        f"[dim]{_forsa()} doctor says what is wrong; Ctrl-C ends everything[/dim]",
     ]
     console.print(Panel("\n".join(lines), title="Forsa · فرصة", expand=False))
     for role, token in tokens.items():
         console.print(f"[bold]{role:<24}[/bold] {token}", soft_wrap=True)
+
+
+def _forsa() -> str:
+    """How the operator calls our command from here."""
+    return "forsa" if shutil.which("forsa") else ".venv/bin/forsa"
 
 
 def _first_variable(tokens: dict[str, str]) -> str:

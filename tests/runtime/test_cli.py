@@ -361,3 +361,24 @@ def test_doctor_finds_a_database_that_is_away_and_settings_that_are_missing(
     assert "keys database" in wrong(capsys)
     monkeypatch.delenv("FORSA_KEYS_DATABASE_URL")
     assert "settings" in wrong(capsys)
+
+
+# ── the first operator ──
+
+
+def test_the_first_operator_is_appointed_once(forsa: Forsa, capsys: Printed) -> None:
+    appoint = ["appoint", "--subject", "amal@example.ma", "--name", "Amal", "--organisation", "Ministère", "--json"]
+    assert main(appoint) == 0
+    worker = UUID(json.loads(capsys.readouterr().out)["worker"])
+    assert forsa.worker_of(forsa.settings.token_issuer, "amal@example.ma") == worker
+    assert [grant.role for grant in forsa.grants.of(worker, forsa.today())] == ["operator"]
+    assert main(appoint) == 1
+    assert "holds access already" in capsys.readouterr().err
+
+
+def test_the_library_option_that_loses_events_is_refused(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: Printed
+) -> None:
+    monkeypatch.setenv("POSTGRES_ENABLE_DB_FUNCTIONS", "y")
+    assert main(["serve"]) == 3
+    assert "POSTGRES_ENABLE_DB_FUNCTIONS" in capsys.readouterr().err

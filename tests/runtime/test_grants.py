@@ -100,7 +100,11 @@ def test_an_unreadable_log_denies_after_five_seconds() -> None:
     assert roles(grants) == []
     with pytest.raises(AccessUnreadable):
         grants.holders(TODAY)
+    asked = len(log.asked)
+    assert roles(grants) == []
+    assert len(log.asked) == asked, "asked again at once"
     log.is_away = False
+    log.seconds += 0.25
     assert roles(grants) == ["caseworker"]
 
 

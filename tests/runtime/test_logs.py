@@ -1,0 +1,43 @@
+"""What a process logs: an error's class and places, never its message, in JSON or in lines."""
+
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from runtime.logs import configure_logging
+
+
+@pytest.fixture(autouse=True)
+def _loggers_as_before() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:], root.level = handlers, level
+    structlog.reset_defaults()
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_no_message_of_an_error_reaches_the_log(log_format: str, capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging(log_format)
+    try:
+        raise ValueError("Amina El Bakkali")
+    except ValueError:
+        structlog.get_logger("forsa").exception("row failed", position=7)
+        logging.getLogger("library").exception("request failed")
+    said = capsys.readouterr().err
+    assert "Amina" not in said
+    assert said.count("builtins.ValueError") == 2
+    assert said.count("test_logs.py:") == 2
+
+
+def test_json_is_one_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("json")
+    structlog.get_logger("forsa").info("started", port=8000)
+    logging.getLogger("library").warning("slow %s", "answer")
+    first, second = map(json.loads, capsys.readouterr().err.splitlines())
+    assert (first["event"], first["port"], first["level"]) == ("started", 8000, "info")
+    assert (second["event"], second["logger"]) == ("slow answer", "library")
+    assert first["timestamp"].endswith("Z")
