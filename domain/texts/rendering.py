@@ -1,10 +1,10 @@
 """How a value stands in a sentence.
 
 `{name}` is the value itself; `{name:how}` says what it is: `date`, `month`, `season`, `minutes` (a duration), `mark`
-(hundredths of 20), `name` (of a place or a person, left out while it is only an id), `n-day` and the like (a number
-with its noun, `count.day`; of a list its length), `open-flag`, `cell` (of a sheet), a code list (its label), or else a
-family of keys: `{status:status}` is the text `status.<value>`. Lists are joined. `[…]` falls away when a value in it is
-absent. Values are never read as sentences: what is filled in is not looked at again.
+(hundredths of 20), `amount` (centimes), `name` (of a place or a person, left out while it is only an id), `n-day` and
+the like (a number with its noun, `count.day`; of a list its length), `open-flag`, `cell` (of a sheet), a code list (its
+label), or else a family of keys: `{status:status}` is the text `status.<value>`. Lists are joined. `[…]` falls away
+when a value in it is absent. Values are never read as sentences: what is filled in is not looked at again.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
+from decimal import Decimal
 from functools import cache
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 from babel.dates import format_date
+from babel.numbers import format_decimal
 
 from domain.reference import code_list, list_names
 from domain.texts.catalogue import catalogue
@@ -102,7 +104,7 @@ def _code(value: Any) -> str:
     """The code in a code, in {code, …}, or in a struct with a code."""
     if isinstance(value, Mapping):
         return str(value.get("code", ""))
-    return str(getattr(value, "code", value))
+    return str(value).lower() if isinstance(value, bool) else str(getattr(value, "code", value))
 
 
 def _word(how: str, value: Any, language: str, on: date) -> str:
@@ -168,6 +170,13 @@ def _mark(value: Any, language: str) -> str:
     return f"{value // 100}{'.' if language == 'en' else ','}{value % 100:02d}/20"
 
 
+def _amount(value: Any, language: str) -> str:
+    if not isinstance(value, int):
+        return _plain(value, language)
+    written = format_decimal(Decimal(value) / 100, "#,##0.00", _LOCALES[language])
+    return f"\u2066{written}\u2069 {'درهم' if language == 'ar' else 'DH'}"  # isolated: a minus sign stays before
+
+
 def _name(value: Any, language: str) -> str:
     """A name in the script of the language where there is one; none where only an id is known."""
     if isinstance(value, UUID) or (isinstance(value, str) and _UUID.fullmatch(value)):
@@ -199,6 +208,7 @@ _SHOWN: Final[Mapping[str | None, Callable[[Any, str], str]]] = {
     "season": _season,
     "minutes": _minutes,
     "mark": _mark,
+    "amount": _amount,
     "name": _name,
     "open-flag": _open_flag,
     "cell": _cell,

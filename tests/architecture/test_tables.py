@@ -70,7 +70,7 @@ def evolve_table(kind: Kind) -> dict[Any, Any]:
 
 
 # Not None, and always stored since the first release that had the field: what is absent cannot read as them.
-DEFAULTS_THAT_ARE_STORED = {("Identity", "birth_certainty"), ("Identity", "identifiers")}
+DEFAULTS_THAT_ARE_STORED = {("Identity", "birth_certainty"), ("Identity", "identifiers"), ("Evidence", "witnesses")}
 
 
 def test_a_default_that_is_not_stored_is_none() -> None:

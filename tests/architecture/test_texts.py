@@ -12,7 +12,7 @@ from babel.messages.pofile import read_po
 
 from domain.parameters import DEFINITIONS
 from domain.reference import list_names
-from domain.sealed import Sealed
+from domain.sealed import FAMILIES, Sealed
 from domain.streams import COMMANDS, EVENTS, KINDS
 from domain.texts import LANGUAGES, has, keys
 from domain.texts.catalogue import catalogue
@@ -42,9 +42,10 @@ WANTED = {
     *(f"list.{name}" for name in (*list_names(), "parameter", "season")),
     *(f"parameter.{name}" for name in DEFINITIONS),
     *(f"parameter-type.{each.type}" for each in DEFINITIONS.values()),
+    *(f"family.{name}" for name in FAMILIES),
 }
 # Families of words that sentences use, beside the keys that are asked for by name.
-WORDS = {"bad-text", "funding-part", "session-part", "rule", "word", "count"}
+WORDS = {"bad-text", "family", "funding-part", "session-part", "rule", "verified-by", "word", "count"}
 
 each_language = pytest.mark.parametrize("language", LANGUAGES)
 each_key = pytest.mark.parametrize("key", sorted(keys()))
@@ -58,6 +59,13 @@ def placeholders(text: str) -> list[tuple[str, str]]:
 @each_language
 def test_every_sentence_that_can_be_asked_for_is_there(language: str) -> None:
     assert sorted(key for key in WANTED if not has(key, language)) == []
+
+
+@each_language
+def test_no_key_stands_twice_in_a_catalogue(language: str) -> None:
+    """The reader takes one of the two without a word."""
+    ids = re.findall(r'^msgid "(.+)"$', (ROOT / f"domain/texts/{language}.po").read_text(), re.MULTILINE)
+    assert sorted(ids) == sorted(keys(language))
 
 
 @each_language

@@ -95,6 +95,13 @@ def test_a_mark_is_told_out_of_twenty() -> None:
     assert "12,50/20" in text("event.learner.exam-marked", "fr", **marked)
 
 
+def test_an_amount_is_told_in_dirhams() -> None:
+    said = {each: text("refusal.amount-negative", each, value=-123_450) for each in LANGUAGES}
+    assert "\u2066-1,234.50\u2069 DH" in said["en"]
+    assert "1\u202f234,50\u2069 DH" in said["fr"]
+    assert "1.234,50\u2069 درهم" in said["ar"]
+
+
 def test_what_a_client_wrote_is_isolated_and_never_read_as_a_sentence() -> None:
     said = text("refusal.unknown-code", "ar", list="trade", value="{list} [x] \u2069\u202e evil\nline")
     assert "\u2068{list} [x]   evil line\u2069" in said
