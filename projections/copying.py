@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from itertools import chain, repeat
 from struct import Struct
 from typing import Any, Final
@@ -89,7 +89,8 @@ def _column(kind: str, values: Sequence[Any]) -> Iterable[bytes]:
 
 
 _STREAM_PLACE: Final = b"\0\0\0\x10"
-_ENTRY_PLACE: Final = Struct("!iqi16siqi8s").pack
+_ENTRY_PLACE: Final = Struct("!iqi16siqi8s")
+_MOMENT_EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)  # PostgreSQL's times count from here, in microseconds
 
 
 def stream_place(stream: bytes) -> bytes:
@@ -99,4 +100,11 @@ def stream_place(stream: bytes) -> bytes:
 
 def entry_place(position: int, stream: bytes, version: int, recorded_at: bytes) -> bytes:
     """The place of an entry; `recorded_at` as the server sends it, 8 bytes."""
-    return _ENTRY_PLACE(8, position, 16, stream, 8, version, 8, recorded_at)
+    return _ENTRY_PLACE.pack(8, position, 16, stream, 8, version, 8, recorded_at)
+
+
+def read_place(place: bytes) -> tuple[int, UUID, int, datetime]:
+    """Position, stream, version and time of an entry's place."""
+    _, position, _, stream, _, version, _, recorded_at = _ENTRY_PLACE.unpack(place)
+    passed = timedelta(microseconds=int.from_bytes(recorded_at, "big", signed=True))
+    return position, UUID(bytes=stream), version, _MOMENT_EPOCH + passed

@@ -10,7 +10,8 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from typing import Final
+from contextlib import nullcontext
+from typing import Any, Final
 
 import psycopg
 from psycopg import conninfo
@@ -21,10 +22,11 @@ from projections.page import Folded
 from projections.records import parked
 from projections.tables import DDL_LOCK, ensure_tables
 from projections.view import EntryView, View
-from projections.writing import add_entries, replace_rows
+from projections.writing import add_entries, are_few, replace_rows
 
 LOG: Final = logging.getLogger("forsa.projector")
 EVERY: Final = 2**62  # a position after every event
+PAGES_AT_ONCE: Final = 4  # most pages of one transaction, when the views are far behind
 POLL_SECONDS: Final = 1.0  # between looks at the log when no notice comes
 AWAY_SECONDS: Final = 0.25  # between attempts to reach a database that is away
 CHANNEL: Final = "forsa_events"
@@ -45,6 +47,7 @@ class Lane:
         self.position = position
         self.views = list(views)
         self.states = States()
+        self.is_live = False
 
 
 class Projector:
@@ -79,7 +82,7 @@ class Projector:
         return min((lane.position for lane in self._lanes), default=0)
 
     def step(self, upto: int = EVERY) -> int:
-        """One page was taken in by each group of views that has one waiting; returns how many events, 0 when current.
+        """The next pages are in each group of views, in one transaction each; returns how many events, 0 when current.
 
         Raises TooOld for an unknown tag, and OperationalError when the database went away: nothing is half done, and
         the next step connects anew.
@@ -149,6 +152,7 @@ class Projector:
             self._lanes.append(Lane(position, [view]))
         else:
             lane.views.append(view)
+            lane.is_live = False
 
     def _ordered_lanes(self) -> list[Lane]:
         """The foremost first, so that current views do not wait for one that is being built; those that met are one."""
@@ -156,6 +160,7 @@ class Projector:
         for lane in sorted(self._lanes, key=lambda lane: -lane.position):
             if lanes and lanes[-1].position == lane.position:
                 lanes[-1].views += lane.views
+                lanes[-1].is_live = False
             else:
                 lanes.append(lane)
         self._lanes = lanes
@@ -165,7 +170,7 @@ class Projector:
 
     def _advance(self, connection: log.Connection, lane: Lane, upto: int) -> int:
         ahead = min((each.position for each in self._lanes if each.position > lane.position), default=upto)
-        rows = log.page(connection, lane.position, min(ahead, upto), self._page_size)
+        rows = self._read(connection, lane.position, min(ahead, upto))
         if not rows:
             self._say_live(connection, lane)
             return 0
@@ -177,24 +182,36 @@ class Projector:
         lane.position = rows[-1][0]
         return len(rows)
 
+    def _read(self, connection: log.Connection, after: int, upto: int) -> list[log.PageRow]:
+        """The next events: several pages where so many wait, since a stream's rows are then written once for them."""
+        rows = last = log.page(connection, after, upto, self._page_size)
+        for _ in range(PAGES_AT_ONCE - 1):
+            if len(last) < self._page_size:
+                break
+            last = log.page(connection, last[-1][0], upto, self._page_size)
+            rows = rows + last
+        return rows
+
     def _write(self, connection: log.Connection, lane: Lane, position: int, page: Folded) -> None:
         changed = {view.id: page.rows_of(view) for view in lane.views if not isinstance(view, EntryView)}
         with connection.transaction():
-            self._move(connection, lane.views, lane.position, position)
-            for view in lane.views:
-                if isinstance(view, EntryView):
-                    add_entries(connection, view, page.entries[view.id])
-                else:
-                    replace_rows(connection, view, changed[view.id])
-                if failures := page.failures[view.id]:
-                    parked.park(connection, view, failures)
+            # A few rows are one round trip in all; a COPY cannot stand in a pipeline.
+            with connection.pipeline() if are_few(page.entries.values(), changed.values()) else nullcontext():
+                moved = self._move(connection, lane.views, lane.position, position)
+                for view in lane.views:
+                    if isinstance(view, EntryView):
+                        add_entries(connection, view, page.entries[view.id])
+                    else:
+                        replace_rows(connection, view, changed[view.id])
+                    parked.park(connection, view, page.failures[view.id])
+            _refuse_overtaken(moved, lane.views)
         for view in lane.views:
             for stream, at, exception in page.failures[view.id]:
                 LOG.warning("parked: %s, stream %s, position %d, %s", view.id, stream.hex(), at, exception)
 
-    def _move(self, connection: log.Connection, views: Sequence[View], before: int, after: int) -> None:
-        """In this transaction these views stand at `after`. Raises Overtaken unless they stood as they were left."""
-        moved = connection.execute(
+    def _move(self, connection: log.Connection, views: Sequence[View], before: int, after: int) -> psycopg.Cursor[Any]:
+        """In this transaction these views stand at `after`: those of them that stood as they were left."""
+        return connection.execute(
             "update views.view_state s set position = %s, updated_at = clock_timestamp()"
             " from unnest(%s::text[], %s::integer[], %s::integer[]) as v(view, version, generation)"
             " where (s.view, s.version, s.generation) = (v.view, v.version, v.generation) and s.position = %s",
@@ -206,10 +223,11 @@ class Projector:
                 before,
             ),
         )
-        if moved.rowcount != len(views):
-            raise Overtaken(f"a view of {', '.join(view.id for view in views)} no longer stands at {before}")
 
     def _say_live(self, connection: log.Connection, lane: Lane) -> None:
+        if lane.is_live:
+            return
+        lane.is_live = True
         connection.execute(
             "update views.view_state set status = 'live' where status <> 'live' and (view, version) in"
             " (select * from unnest(%s::text[], %s::integer[]))",
@@ -231,7 +249,7 @@ class Projector:
             page.fold_stream(log.streams_of(connection, [stream], lane.position)[0], position)
             changes = None if isinstance(view, EntryView) else page.rows_of(view)
             with connection.transaction():
-                self._move(connection, [view], lane.position, lane.position)
+                _refuse_overtaken(self._move(connection, [view], lane.position, lane.position), [view])
                 if failures := page.failures[view.id]:
                     parked.park(connection, view, failures)
                     continue
@@ -241,6 +259,11 @@ class Projector:
                     replace_rows(connection, view, changes)
                 parked.release(connection, view, [stream])
             self._parked[view.id].discard(stream.bytes)
+
+
+def _refuse_overtaken(moved: psycopg.Cursor[Any], views: Sequence[View]) -> None:
+    if moved.rowcount != len(views):
+        raise Overtaken(f"one of {', '.join(view.id for view in views)} no longer stands where it was left")
 
 
 def connect(dsn: str) -> log.Connection:

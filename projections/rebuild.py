@@ -186,18 +186,18 @@ class _Worker:
             folded.fold_stream(row)
         with self.connection.transaction():
             for view in self.views:
-                _copy(self.connection, table(view), view, folded)
+                _copy(self.connection, view, folded)
         self.means.keyring.forget()
         return Done(sum(held.state.version for held in folded.states.values()), _failures(folded))
 
 
-def _copy(connection: log.Connection, target: sql.Composable, view: View, folded: Folded) -> None:
+def _copy(connection: log.Connection, view: View, folded: Folded, *, target: str | None = None) -> None:
     if isinstance(view, EntryView):
         places, rows = folded.entries[view.id].places, folded.entries[view.id].rows
     else:
         changed = folded.rows_of(view)
         places, rows = [stream_place(stream) for stream in changed.streams], changed.rows
-    copy_into(connection, target, view, places, rows)
+    copy_into(connection, view, places, rows, target=target)
 
 
 def _failures(folded: Folded) -> list[tuple[str, Failure]]:
@@ -360,7 +360,7 @@ def _sample_differs(connection: log.Connection, built: View, means: log.Means) -
     again = sql.Identifier("folded_again")
     with connection.transaction():
         connection.execute(sql.SQL("create temporary table {} (like {}) on commit drop").format(again, table(built)))
-        _copy(connection, again, built, folded)
+        _copy(connection, built, folded, target="folded_again")
         kept = sql.SQL("(select * from {} where stream = any(%s))").format(table(built))
         return digest(connection, again) != digest(connection, kept, (sample,))
 

@@ -8,7 +8,7 @@ from typing import Any, Final, LiteralString
 import psycopg
 from psycopg import sql
 
-from projections.view import SCHEMA, Index, StreamView, View
+from projections.view import SCHEMA, Index, View
 
 DDL_LOCK: Final = 7067  # held while tables are made or switched, and while a projector takes its views
 STATE_TABLE: Final[LiteralString] = """
@@ -136,8 +136,3 @@ def drop_view(connection: psycopg.Connection[Any], name: str, version: int) -> N
         connection.execute(sql.SQL("drop table if exists {}").format(sql.Identifier(SCHEMA, f"{name}_v{version}")))
         connection.execute("delete from views.view_state where view = %s and version = %s", (name, version))
         connection.execute("delete from records.parked where view = %s and version = %s", (name, version))
-
-
-def is_one_row(view: View) -> bool:
-    """Whether the view has at most one row a stream."""
-    return isinstance(view, StreamView) and not view.key

@@ -38,11 +38,16 @@ def parked_streams(connection: psycopg.Connection[Any], view: View) -> set[bytes
 
 def park(connection: psycopg.Connection[Any], view: View, streams: Iterable[tuple[bytes, int, str]]) -> None:
     """These streams are parked for this view from these positions on, for an exception of that class."""
+    rows = [
+        (view.name, view.version, UUID(bytes=stream), position, exception) for stream, position, exception in streams
+    ]
+    if not rows:
+        return
     connection.cursor().executemany(
         "insert into records.parked (view, version, stream, position, exception) values (%s, %s, %s, %s, %s)"
         " on conflict (view, version, stream) do update set exception = excluded.exception, retry = false,"
         " parked_at = clock_timestamp()",
-        [(view.name, view.version, UUID(bytes=stream), position, exception) for stream, position, exception in streams],
+        rows,
     )
 
 

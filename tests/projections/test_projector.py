@@ -237,8 +237,8 @@ def test_a_view_that_is_new_catches_up_beside_the_current_ones(
     before.catch_up()
     before.close()
     store(event_log, [identified(1)])
-    after = open_projector(page_size=10)
-    assert after.step() == 1 + 10, "the current view's one event, and a page of the new ones"
+    after = open_projector(page_size=3)
+    assert after.step() == 1 + 12, "the current view's one event, and four pages of the new ones"
     after.catch_up()
     assert len(after._lanes) == 1
     assert len(rows(log_dsn, entries.VIEW)) == len(EVERY_EVENT) + 1
