@@ -20,10 +20,6 @@ def session() -> str:
     return found[1]
 
 
-def test_the_session_is_the_one_in_the_docs() -> None:
-    assert session() == (ROOT / "docs" / "how-to" / "first-session.sh").read_text(encoding="utf-8")
-
-
 @pytest.mark.skipif(not shutil.which("curl"), reason="the session uses curl: apt-get install curl")
 def test_a_learner_goes_from_identification_to_a_verified_outcome(tmp_path: Path) -> None:
     with ForsaRun(tmp_path) as running:
