@@ -144,8 +144,8 @@ def _record(parts: Parts, learner: UUID) -> tuple[LearnerRecord, Learner, int, b
         return record_of(learner, state), state, asked, False
     wait_for_views(parts, "learner_record")
     seen = parts.views.learner_record(learner)
-    if seen.value is None:
-        raise Problem("not-found")
+    if seen.value is None:  # unknown, or parked before it ever had a row: then it is there and cannot be shown
+        raise Problem("unavailable" if seen.stale else "not-found")
     return seen.value, parts.casebook.load("learner", learner, seen.position).state, seen.position, seen.stale
 
 

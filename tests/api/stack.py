@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID, uuid5
 
+import msgspec
 from flask import Flask
 from werkzeug.test import TestResponse
 
 from api.app import create_app
 from domain.casebook import Append, Claim, NewEvent
-from domain.centre import CentreOpened, TradesApproved
-from domain.convention import ConventionSigned, Party, SeasonTarget
+from domain.centre import ApproveTrades, OpenCentre
+from domain.convention import Party, SeasonTarget, SignConvention
 from domain.event import By, Event
+from domain.kind import Command, ReasonGiven
 from domain.organisation import AccessGranted, LocalName, OrganisationRegistered
 from domain.sealed import clear
 from domain.worker import Login, LoginBound, WorkerPerson, WorkerRecorded
@@ -114,6 +116,7 @@ class Api:
 
 SYSTEM: Final = By(actor=ident("system"), role="operator", org=ident("ministry"), src="import")
 DAY: Final = date(2026, 9, 1)
+LATE: Final = ReasonGiven("paper_arrived_late")
 CENTRE, CONVENTION = ident("centre"), ident("convention")
 
 
@@ -144,11 +147,13 @@ def composed(web_dsn: str, keys_dsn: str, token_key: Path) -> Forsa:
         (forsa.event_log.digest("login", f"{DEVELOPMENT_ISSUER} {role}"), worker(role)) for role in ROLES
     ]
     forsa.event_log.append(Append(tuple(events), taken=tuple(taken)))
+    for role, command in acts():
+        forsa.casebook.execute(command, msgspec.structs.replace(SYSTEM, role=role))
     return forsa
 
 
 def world() -> Iterator[tuple[UUID, int, Event]]:
-    """Organisations, a worker a role with login and grant, a centre with a trade, a convention."""
+    """Organisations, and a worker a role with login and grant."""
     grants: dict[str, list[AccessGranted]] = {}
     for role in ROLES:
         organisation = ORGANISATION_OF.get(role, "association")
@@ -159,10 +164,6 @@ def world() -> Iterator[tuple[UUID, int, Event]]:
         registered = OrganisationRegistered(on=DAY, by=SYSTEM, kind=kind, name=LocalName(fr=name))
         for version, event in enumerate([registered, *grants.get(name, [])], 1):
             yield ident(name), version, event
-    yield CENTRE, 1, _said(CentreOpened, name=LocalName(ar="مركز"), operator=ident("association"), host=None,
-                           places=40, commune="Béni Makada", province="TNG", directorate=None)  # fmt: skip
-    yield CENTRE, 2, _said(TradesApproved, season=2026, trades=["COU"])
-    yield CONVENTION, 1, _convention()
 
 
 def _said(event_class: type[Event], **fields: Any) -> Event:
@@ -181,14 +182,40 @@ def _worker(role: str, organisation: str) -> Iterator[tuple[UUID, int, Event]]:
     yield worker(role), 2, _said(LoginBound, issuer=DEVELOPMENT_ISSUER, login=login)
 
 
-def _convention() -> Event:
-    return _said(
-        ConventionSigned, kind="funding", number="2026/TNG/07", level="provincial",
-        parties=[Party(ident("ministry"), "funder"), Party(ident("association"), "operator")],
-        centres=[CENTRE], seasons=[SeasonTarget(2026, 40, 16_000_000)], unit_rate=400_000, age_min=13, age_max=20,
-        trades=["COU"], starts_on=DAY, ends_on=date(2027, 8, 31), tranches=[], budget=[], signature="paper",
-        documents=[],
-    )  # fmt: skip
+def acts() -> Iterator[tuple[str, Command]]:
+    """(role, command): a centre with a trade and a convention."""
+    yield (
+        "aref",
+        OpenCentre(
+            centre=CENTRE,
+            name=LocalName(ar="مركز"),
+            operator=ident("association"),
+            places=40,
+            commune="Béni Makada",
+            province="TNG",
+            on=DAY,
+            why=LATE,
+        ),
+    )
+    yield "aref", ApproveTrades(centre=CENTRE, season=2026, trades=["COU"], on=DAY, why=LATE)
+    yield (
+        "aref",
+        SignConvention(
+            convention=CONVENTION,
+            kind="funding",
+            number="2026/TNG/07",
+            level="provincial",
+            parties=[Party(ident("ministry"), "funder"), Party(ident("association"), "operator")],
+            centres=[CENTRE],
+            seasons=[SeasonTarget(2026, 40, 16_000_000)],
+            age_min=13,
+            age_max=20,
+            starts_on=DAY,
+            ends_on=date(2027, 8, 31),
+            on=DAY,
+            why=LATE,
+        ),
+    )
 
 
 IDENTITY: Final[Mapping[str, Any]] = {
