@@ -28,7 +28,8 @@ class Child:
         """Starts it."""
         self.name, self._command, self._environment = name, list(command), dict(environment)
         self._deaths = 0
-        self._next_start = 0.0
+        self.pause_seconds = 0.0  # before the start that is due
+        self.next_start = 0.0  # on time.monotonic's scale; 0 while it runs
         self._process = self._start()
 
     @property
@@ -42,13 +43,13 @@ class Child:
         now = time.monotonic()
         if code is None:
             return
-        if self._next_start == 0.0:
+        if self.next_start == 0.0:
             self._deaths = 1 if now - self._started_at > SETTLED_SECONDS else self._deaths + 1
-            pause = min(LONGEST_PAUSE_SECONDS, 0.1 * 2 ** (self._deaths - 1))
-            self._next_start = now + pause
-            _log.warning("%s ended with code %s; starting it again in %.1f s", self.name, code, pause)
-        if now >= self._next_start:
-            self._next_start = 0.0
+            self.pause_seconds = min(LONGEST_PAUSE_SECONDS, 0.1 * 2 ** (self._deaths - 1))
+            self.next_start = now + self.pause_seconds
+            _log.warning("%s ended with code %s; starting it again in %.1f s", self.name, code, self.pause_seconds)
+        if now >= self.next_start:
+            self.next_start = 0.0
             self._process = self._start()
 
     def ask_to_end(self) -> None:

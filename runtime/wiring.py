@@ -16,7 +16,7 @@ from uuid import UUID, uuid4
 
 import msgspec
 import psycopg
-from eventsourcing.persistence import OperationalError
+from eventsourcing.persistence import InterfaceError, OperationalError, PersistenceError
 from psycopg import Connection, conninfo
 from psycopg_pool import ConnectionPool
 
@@ -172,7 +172,12 @@ def api_parts(forsa: Forsa, verifier: TokenVerifier) -> Parts:
     )
 
 
-OUTAGES: Final[tuple[type[Exception], ...]] = (OperationalError, psycopg.OperationalError)
+OUTAGES: Final[tuple[type[Exception], ...]] = (
+    OperationalError,
+    InterfaceError,
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+)
 
 
 def not_ready(forsa: Forsa) -> Sequence[str]:
@@ -189,6 +194,6 @@ def not_ready(forsa: Forsa) -> Sequence[str]:
 def _fails(check: Callable[[], object]) -> bool:
     try:
         check()
-    except (psycopg.Error, OperationalError):
+    except (psycopg.Error, PersistenceError):
         return True
     return False

@@ -79,9 +79,17 @@ def tell_review(teller: Teller, forsa: Forsa) -> None:
     teller.does("educator", "sheet corrected", told(teller, correction, week + timedelta(7)))
     for each, finding in ((TOLD[19], "explained"), (TOLD[20], "confirmed")):
         learner = forsa.casebook.load("learner", each.learner).state
-        for version, code in sorted(flag for flag in learner.review.open if flag[1] == "without-held-session"):
-            settle = SettleFlag(learner=each.learner, version=version, code=code, finding=finding)
-            teller.does("coordinator", f"flag of {each.number}", told(teller, settle, teller.day(12, 1)))
+        for version, code, day in learner.review.open:
+            if code == "without-held-session":
+                settle = SettleFlag(
+                    learner=each.learner,
+                    version=version,
+                    code=code,
+                    day=day,
+                    finding=finding,
+                    why=ReasonGiven("sheet_reread"),
+                )
+                teller.does("coordinator", f"flag of {each.number}", told(teller, settle, teller.day(12, 1)))
     identity = forsa.casebook.load("learner", TOLD[16].learner).state.identification.identity
     if identity.version > 1:
         withdraw = WithdrawFact(learner=TOLD[16].learner, version=identity.version, why=ReasonGiven("wrong_person"))
