@@ -14,6 +14,9 @@ from runtime.settings import Settings
 
 WAIT_SECONDS: Final = 3
 
+# An address that means "every interface" is not one to connect to.
+EVERY_INTERFACE: Final = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - compared, never bound
+
 # Who projects a view holds its advisory lock for as long as the session lives.
 UNTENDED: Final = """
 select id from unnest(%s::text[]) as named(id) where not exists (
@@ -25,15 +28,14 @@ select id from unnest(%s::text[]) as named(id) where not exists (
 
 def address_of(settings: Settings) -> str:
     """Where a client on this machine reaches the web server."""
-    # An address that means "every interface" is not one to connect to.
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}.get(settings.host, settings.host)  # noqa: S104
-    return f"http://{host}:{settings.port}"
+    return f"http://{EVERY_INTERFACE.get(settings.host, settings.host)}:{settings.port}"
 
 
 def of_web(settings: Settings) -> str | None:
     """What is wrong with the web server; None where it is ready."""
     try:
-        with urllib.request.urlopen(f"{address_of(settings)}/readyz", timeout=WAIT_SECONDS) as answer:  # noqa: S310
+        ready = f"{address_of(settings)}/readyz"
+        with urllib.request.urlopen(ready, timeout=WAIT_SECONDS) as answer:  # noqa: S310 - http, of our own making
             return None if answer.status == 200 else f"/readyz answers {answer.status}"
     except urllib.error.HTTPError as refused:
         return f"/readyz answers {refused.code}"

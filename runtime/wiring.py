@@ -35,7 +35,7 @@ from runtime.store import EventLog
 from runtime.tokens import Login, TokenRefused, TokenVerifier, token_verifier
 
 if TYPE_CHECKING:
-    from flask import Flask
+    from wsgiref.types import WSGIApplication
 
     from api.parts import Parts
 
@@ -132,7 +132,7 @@ def reading_pool(dsn: str, size: int) -> Pool:
     )
 
 
-def web_app() -> Flask:
+def web_app() -> WSGIApplication:
     """The WSGI application of the environment's settings, for gunicorn: called in each worker, after the fork.
 
     Raises SettingsError, DevelopmentRefused (no key of an issuer), LosesEvents.
