@@ -32,7 +32,11 @@ AWAY_SECONDS: Final = 0.25  # between attempts to reach a database that is away
 CHANNEL: Final = "forsa_events"
 # What a crash of the server may take back it takes back whole, rows and positions, and it is projected again: so the
 # commit need not wait for the disk. The log itself is written by other sessions, which do wait.
-SESSION: Final = "-c lock_timeout=10s -c synchronous_commit=off -c timezone=UTC -c plan_cache_mode=force_generic_plan"
+# Plans are made once, for tables that may be empty then: a scan of the whole table must not look cheap to them.
+SESSION: Final = (
+    "-c lock_timeout=10s -c synchronous_commit=off -c timezone=UTC"
+    " -c plan_cache_mode=force_generic_plan -c enable_seqscan=off"
+)
 
 
 class Overtaken(Exception):
@@ -194,16 +198,18 @@ class Projector:
 
     def _write(self, connection: log.Connection, lane: Lane, position: int, page: Folded) -> None:
         changed = {view.id: page.rows_of(view) for view in lane.views if not isinstance(view, EntryView)}
-        with connection.transaction():
-            # A few rows are one round trip in all; a COPY cannot stand in a pipeline.
-            with connection.pipeline() if are_few(page.entries.values(), changed.values()) else nullcontext():
-                moved = self._move(connection, lane.views, lane.position, position)
-                for view in lane.views:
-                    if isinstance(view, EntryView):
-                        add_entries(connection, view, page.entries[view.id])
-                    else:
-                        replace_rows(connection, view, changed[view.id])
-                    parked.park(connection, view, page.failures[view.id])
+        # A few rows and the position are one round trip; a COPY cannot stand in a pipeline.
+        few = are_few(page.entries.values(), changed.values())
+        with connection.pipeline() if few else nullcontext() as pipeline, connection.transaction():
+            moved = self._move(connection, lane.views, lane.position, position)
+            for view in lane.views:
+                if isinstance(view, EntryView):
+                    add_entries(connection, view, page.entries[view.id])
+                else:
+                    replace_rows(connection, view, changed[view.id])
+                parked.park(connection, view, page.failures[view.id])
+            if pipeline is not None:
+                pipeline.sync()
             _refuse_overtaken(moved, lane.views)
         for view in lane.views:
             for stream, at, exception in page.failures[view.id]:

@@ -45,7 +45,7 @@ SAMPLE_MOST: Final = 1_000
 SAMPLE_ALL: Final = 10_000  # a log of up to so many events is compared whole
 SWITCH_WAIT: Final = "2s"  # how long the switch waits for readers before it lets them through and tries again
 SWITCH_TRIES: Final = 30
-SESSION: Final = "set work_mem = '128MB'; set maintenance_work_mem = '256MB'; set jit = off"
+SESSION: Final = "set work_mem = '128MB'; set maintenance_work_mem = '256MB'; set jit = off; set enable_seqscan = on"
 
 
 class Progress(msgspec.Struct, frozen=True):
