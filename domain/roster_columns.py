@@ -201,7 +201,7 @@ COLUMNS: Final = tuple(
         ("phone", ("telephone", "tel", "téléphone", "gsm", "الهاتف", "رقم الهاتف"), _phone, None),
         ("address", ("adresse", "العنوان"), _text(300), None),
         ("province", ("préfecture", "province ou préfecture", "الإقليم", "العمالة"), _code_of("province"), None),
-        ("commune", ("municipality", "الجماعة"), _text(120), None),
+        ("commune", ("municipality", "الجماعة"), _text(100), None),
         (
             "source",
             ("referral source", "referred by", "source d'orientation", "orienté par", "مصدر الإحالة", "الجهة المحيلة"),

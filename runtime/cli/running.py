@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from runtime.wiring import Forsa
 
 READY_SECONDS: Final = 60
+VIEWS_SECONDS: Final = 10
 DEFAULT_PORT: Final = 8000
 
 
@@ -142,10 +143,12 @@ def _come_up(directory: Path, settings: Settings, children: list[Child], stop: t
         if demo:
             _load_demo_where_missing(forsa)
         tokens = _tokens(directory, forsa)
+        _wait_until_ready(settings, children, stop)
+        # A first look should show the demo. A view that takes longer does not hold the rest up.
+        forsa.views.wait_for(forsa.event_log.max_position(), timeout=VIEWS_SECONDS)
     finally:
         forsa.close()
     address = address_of(settings)
-    _wait_until_ready(settings, children, stop)
     if not stop.is_set():
         from runtime.cli.welcome import show_welcome
 

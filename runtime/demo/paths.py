@@ -204,6 +204,7 @@ def tell_correction(teller: Teller) -> None:
             sex=person.sex,
             birth_date=date(teller.season - person.age, 3, 14),
             birth_place="Casablanca",
+            commune="Sidi Moumen",
             nationality="MA",
             identifiers=[Identifier("massar", f"J1300{each.number:05}")] if each.number % 2 else [],
             phone="+212600000000",

@@ -39,7 +39,7 @@ def test_a_first_start_serves_a_seeded_system_and_says_how_to_reach_it(forsa: Fo
         assert private.stat().st_mode & 0o777 == 0o600
     held = read_env_lines(tokens)
     request = urllib.request.Request(
-        f"{held['BASE']}/v1/learners", headers={"Authorization": f"Bearer {held['TOKEN_CASEWORKER']}"}
+        f"{held['BASE']}/v1/learners?limit=100", headers={"Authorization": f"Bearer {held['TOKEN_CASEWORKER']}"}
     )
     with urllib.request.urlopen(request) as answer:
         assert len(json.load(answer)["items"]) == 40
