@@ -21,7 +21,7 @@ class ForsaBlueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # a base c
 
     def body(self, form: type[Schema], example: Mapping[str, Any]) -> Callable[[View], View]:
         """The view gets the loaded body first; the document shows the form with this example."""
-        return cast("Callable[[View], View]", self.arguments(form, location="json", example=example))
+        return cast("Callable[[View], View]", self.arguments(form(), location="json", example=example))
 
     def add(self, view: View, rule: str, method: str, name: str, **documented: Any) -> None:
         """The view answers at this rule; `name` is its operationId and the end of its endpoint."""

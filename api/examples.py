@@ -46,10 +46,16 @@ EXAMPLES: Final[Mapping[str, Mapping[str, Any]]] = {
         "starts_on": "2026-09-01",
         "ends_on": "2027-08-31",
         "tranches": [
-            {"number": 1, "amount": {"value": "120000.00", "currency": "MAD"}, "conditions": ["signature"]},
-            {"number": 2, "amount": {"value": "120000.00", "currency": "MAD"}, "conditions": ["report"]},
+            {
+                "number": 1,
+                "amount": {"value": "120000.00", "currency": "MAD"},
+                "conditions": ["signature"],
+                "due_on": "2026-10-01",
+            },
+            {"number": 2, "amount": {"value": "120000.00", "currency": "MAD"}, "conditions": ["rapport accepté"]},
         ],
         "budget": [{"category": "EDU", "ceiling": {"value": "150000.00", "currency": "MAD"}}],
+        "reports": [{"kind": "final", "due_on": "2027-09-30"}],
     },
     "OpenCentre": {
         "name": {"ar": "مركز الفرصة الثانية ابن بطوطة", "fr": "Centre E2C Ibn Battouta"},
@@ -74,7 +80,9 @@ EXAMPLES: Final[Mapping[str, Mapping[str, Any]]] = {
     },
     "RecordSessions": {
         "week": "2026-11-16",
-        "sessions": [{"date": "2026-11-16", "component": "workshop", "minutes": 180, "educator": EDUCATOR}],
+        "sessions": [
+            {"date": "2026-11-16", "component": "workshop", "minutes": 180, "educator": EDUCATOR, "starts": 510}
+        ],
     },
     "RecordAttendance": {
         "week": "2026-11-16",
@@ -100,6 +108,7 @@ EXAMPLES: Final[Mapping[str, Mapping[str, Any]]] = {
         "birth_place": "طنجة",
         "nationality": "MA",
         "identifiers": [{"type": "massar", "value": "K139201457"}],
+        "commune": "Béni Makada",
         "phone": "+212612345678",
     },
     "VerifyIdentity": {"document_type": "birth_certificate", "document": DOCUMENT},
@@ -153,6 +162,12 @@ EXAMPLES: Final[Mapping[str, Mapping[str, Any]]] = {
         "starts_on": "2027-09-15",
     },
     "VerifyOutcome": {"outcome": OUTCOME, "method": "authority_record", "authority": DELEGATION},
-    "SettleFlag": {"version": 7, "code": "without-held-session", "finding": "explained"},
+    "SettleFlag": {
+        "version": 7,
+        "code": "without-held-session",
+        "day": "2026-11-16",
+        "finding": "explained",
+        "why": {"code": "sheet_reread"},
+    },
     "WithdrawFact": {"version": 7, "why": {"code": "entry_error"}},
 }

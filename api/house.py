@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from functools import cache
 from importlib import resources
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from flask import Flask, Response
@@ -14,6 +14,7 @@ from api.blueprint import SmorestApi
 from api.document import document
 from api.parts import Parts
 from api.problems import OK, Problem, explained
+from projections.reading import Lag
 
 CACHED: Final = "public, max-age=3600"  # nothing personal in it
 PAGE_POLICY: Final = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'"
@@ -21,12 +22,13 @@ FILES: Final = {"docs.js": "text/javascript", "docs.css": "text/css"}
 
 
 class Status(msgspec.Struct, frozen=True):
-    """How this process stands: its release, the log's last position, and each view's lag."""
+    """How this process stands: its release, the log's last position, each view's lag, how many streams are parked."""
 
     release: str
     position: int
     now: datetime
-    views: Any
+    views: list[Lag]
+    parked: int  # counted up to 100
 
 
 def register_house(app: Flask, parts: Parts, api: SmorestApi) -> None:
@@ -46,7 +48,9 @@ def _register_health(app: Flask, parts: Parts) -> None:
         return _json({"ready": True})
 
     def status() -> Response:
-        return _json(Status(parts.release, parts.log.max_position(), parts.now(), parts.views.lag()))
+        return _json(
+            Status(parts.release, parts.log.max_position(), parts.now(), parts.views.lag(), len(parts.views.parked()))
+        )
 
     for path, name, view in (("/livez", "live", live), ("/readyz", "ready", ready), ("/status", "status", status)):
         app.add_url_rule(path, f"house.{name}", view)

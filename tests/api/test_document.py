@@ -12,6 +12,7 @@ from openapi_spec_validator import validate
 
 from api.examples import EXAMPLES
 from api.permissions import PUBLIC, READS, WRITES
+from api.problems import STATUS, codes_of_rules
 from api.schema_of import AMOUNTS, CODE_LISTS, NEW_ID, schema_of
 from domain.kind import CommandSpec
 from domain.parameters import DEFINITIONS
@@ -132,6 +133,8 @@ def test_a_problem_code_is_explained_in_the_language_asked_for(api: Api) -> None
         assert body["title"]
         assert body["way_out"]
     assert api.get("/v1/problems/group-is-full", None).get_json()["rule"] == 11
+    for code in (*codes_of_rules(), *STATUS):
+        assert api.get(f"/v1/problems/{code}", None).status_code == 200, code
     assert api.get("/v1/problems/nothing", None).status_code == 404
 
 
@@ -153,3 +156,4 @@ def test_health_is_told_without_a_token(api: Api) -> None:
     status = api.get("/status", None).get_json()
     assert status["position"] == api.position()
     assert {"view", "events", "seconds"} <= status["views"][0].keys()
+    assert status["parked"] == 0
