@@ -14,7 +14,7 @@ from api.bodies import LARGEST_BYTES
 from api.commands import register_commands
 from api.groups import register_groups
 from api.history import register_history
-from api.house import register_house
+from api.house import register_house, register_manual
 from api.languages import TAGS, language
 from api.learners import register_learners
 from api.parts import Parts
@@ -42,6 +42,7 @@ def create_app(parts: Parts) -> Flask:
     _number_requests(app, parts)
     guard(app, parts)
     api = SmorestApi(app)
+    house = ForsaBlueprint("house", __name__)
     blueprints = {kind.plural: ForsaBlueprint(kind.plural, __name__) for kind in KINDS.values()}
     register_commands(parts, blueprints)
     register_learners(parts, blueprints["learners"])
@@ -49,9 +50,10 @@ def create_app(parts: Parts) -> Flask:
     register_kinds(parts, blueprints)
     register_history(parts, blueprints)
     register_possible(parts, blueprints)
-    for blueprint in blueprints.values():
+    register_house(parts, house)
+    for blueprint in (*blueprints.values(), house):
         api.register_blueprint(blueprint)
-    register_house(app, parts, api)
+    register_manual(app, api)
     _answer_errors(app, parts)
     check_every_route(app)
     return app

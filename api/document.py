@@ -6,13 +6,13 @@ and its shared headers by reference, and every answer's schema comes from the st
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import msgspec
 
 from api.blueprint import SmorestApi
-from api.permissions import roles_of
+from api.permissions import PUBLIC, roles_of
 from api.problems import STATUS
 
 Document = dict[str, Any]
@@ -20,6 +20,7 @@ Document = dict[str, Any]
 SCHEMA: Final = "#/components/schemas/{name}"
 
 _COMMON: Final = (401, 403, 404, 422, 500, 503)
+_OF_PUBLIC: Final = (404, 422, 500, 503)
 _OF_BODY: Final = (400, 413, 415)
 _OF_COMMAND: Final = (409, 412)
 _OF_REPLACING: Final = (428,)
@@ -93,24 +94,29 @@ def operations(made: Document) -> Iterator[tuple[str, str, Document]]:
 
 def _complete(operation: Document, of: Any) -> None:
     """What every operation has: roles, security, shared headers, its answer and its problems."""
-    operation["x-roles"] = list(roles_of(f"{operation['tags'][0]}.{operation['operationId']}"))
-    operation["security"] = [{"bearer": []}]
+    endpoint = f"{operation['tags'][0]}.{operation['operationId']}"
     (shown,) = msgspec.json.schema_components([of], ref_template=SCHEMA)[0]
     content = {"application/json": {"schema": shown}}
-    replaces = operation.pop("x-command", None)
-    names, statuses = ["Role", "Language"], [*_COMMON]
-    if replaces is None:
-        operation["responses"] = {"200": _answer("What was asked for.", content)}
-        statuses += _OF_BODY if "requestBody" in operation else ()
-    else:
-        names += ["IdempotencyKey", "IfMatch" if replaces else "IfMatchOptional", "Correlation"]
-        statuses += [*_OF_BODY, *_OF_COMMAND, *(_OF_REPLACING if replaces else ())]
-        operation["responses"] = {
-            "200": _answer("It changed nothing: the same was recorded before.", content),
-            "201": _answer("Recorded.", content, "Location"),
-        }
-    operation.setdefault("parameters", []).extend({"$ref": f"#/components/parameters/{name}"} for name in names)
-    for status in sorted(statuses):
+    operation["responses"] = {"200": _answer("What was asked for.", content)}
+    if endpoint in PUBLIC:
+        operation["security"] = []
+        _add(operation, ["Language"], _OF_PUBLIC)
+        return
+    operation["security"] = [{"bearer": []}]
+    operation["x-roles"] = list(roles_of(endpoint))
+    _add(operation, ["Role", "Language"], [*_COMMON, *(_OF_BODY if "requestBody" in operation else ())])
+    if (replaces := operation.pop("x-command", None)) is not None:
+        _add(operation, ["IdempotencyKey", "IfMatch" if replaces else "IfMatchOptional", "Correlation"], _OF_COMMAND)
+        _add(operation, [], _OF_REPLACING if replaces else ())
+        operation["responses"]["200"] = _answer("It changed nothing: the same was recorded before.", content)
+        operation["responses"]["201"] = _answer("Recorded.", content, "Location")
+    operation["responses"] = dict(sorted(operation["responses"].items()))
+
+
+def _add(operation: Document, parameters: Iterable[str], statuses: Iterable[int]) -> None:
+    refs = ({"$ref": f"#/components/parameters/{name}"} for name in parameters)
+    operation.setdefault("parameters", []).extend(refs)
+    for status in statuses:
         operation["responses"][str(status)] = {"$ref": f"#/components/responses/{_name(status)}"}
 
 

@@ -1,24 +1,32 @@
-"""What the API says of itself, without a token: alive, ready, how far views are, what a problem means, the manual."""
+"""What the API says of itself, without a token: alive, ready, how far views are, what codes mean, the manual."""
 
 from __future__ import annotations
 
-from datetime import datetime
-from functools import cache
+from datetime import date, datetime
+from functools import cache, partial
 from importlib import resources
 from typing import Final
 
 import msgspec
 from flask import Flask, Response
 
-from api.blueprint import SmorestApi
+from api.answers import add_read, answer
+from api.blueprint import ForsaBlueprint, SmorestApi
 from api.document import document
 from api.parts import Parts
-from api.problems import OK, Problem, explained
+from api.problems import OK, Meaning, Problem, explained
+from domain.reference import code_list, list_names
 from projections.reading import Lag
 
-CACHED: Final = "public, max-age=3600"  # nothing personal in it
+CACHED: Final = {"Cache-Control": "public, max-age=3600"}  # nothing personal in it
 PAGE_POLICY: Final = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'"
 FILES: Final = {"docs.js": "text/javascript", "docs.css": "text/css"}
+
+
+class Health(msgspec.Struct, frozen=True):
+    """The process lives, or can answer."""
+
+    ok: bool
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -31,44 +39,90 @@ class Status(msgspec.Struct, frozen=True):
     parked: int  # counted up to 100
 
 
-def register_house(app: Flask, parts: Parts, api: SmorestApi) -> None:
-    """The routes that ask no token."""
-    _register_health(app, parts)
-    _register_manual(app, api)
+class CodeShown(msgspec.Struct, frozen=True):
+    """One code with its labels, and the days it may be recorded for."""
+
+    code: str
+    ar: str
+    fr: str
+    en: str
+    since: date
+    until: date | None
 
 
-def _register_health(app: Flask, parts: Parts) -> None:
-    def live() -> Response:
-        return _json({"live": True})
+class CodeListShown(msgspec.Struct, frozen=True):
+    """A list of codes, in the order people want to read them."""
 
-    def ready() -> Response:
-        wrong = list(parts.not_ready())
-        if wrong:
-            raise Problem("unavailable", more={"not_ready": wrong})
-        return _json({"ready": True})
-
-    def status() -> Response:
-        return _json(
-            Status(parts.release, parts.log.max_position(), parts.now(), parts.views.lag(), len(parts.views.parked()))
-        )
-
-    for path, name, view in (("/livez", "live", live), ("/readyz", "ready", ready), ("/status", "status", status)):
-        app.add_url_rule(path, f"house.{name}", view)
+    name: str
+    codes: list[CodeShown]
 
 
-def _register_manual(app: Flask, api: SmorestApi) -> None:
+class CodeListNames(msgspec.Struct, frozen=True):
+    """The names of all lists of codes."""
+
+    names: list[str]
+
+
+def register_house(parts: Parts, blueprint: ForsaBlueprint) -> None:
+    """The routes that ask no token and stand in the document."""
+    add_read(blueprint, "/livez", "live", get_live, Health)
+    add_read(blueprint, "/readyz", "ready", partial(get_ready, parts), Health)
+    add_read(blueprint, "/status", "status", partial(get_status, parts), Status)
+    add_read(blueprint, "/v1/problems/<code>", "problem", get_problem, Meaning)
+    add_read(blueprint, "/v1/code-lists", "code-lists", get_code_lists, CodeListNames)
+    add_read(blueprint, "/v1/code-lists/<name>", "code-list", get_code_list, CodeListShown)
+
+
+def get_live() -> Response:
+    """The process lives; asks nothing of a database."""
+    return answer(Health(ok=True))
+
+
+def get_ready(parts: Parts) -> Response:
+    """The process can answer; else 503, `not_ready` says what is away."""
+    wrong = list(parts.not_ready())
+    if wrong:
+        raise Problem("unavailable", more={"not_ready": wrong})
+    return answer(Health(ok=True))
+
+
+def get_status(parts: Parts) -> Response:
+    """Release, position, and how far each view is behind, in events and seconds."""
+    position, parked = parts.log.max_position(), len(parts.views.parked())
+    return answer(Status(parts.release, position, parts.now(), parts.views.lag(), parked))
+
+
+def get_problem(code: str) -> Response:
+    """What a problem's code means and the way out, in the language asked for."""
+    meaning = explained(code)
+    if meaning is None:
+        raise Problem("not-found")
+    return answer(meaning, headers=CACHED)
+
+
+def get_code_lists() -> Response:
+    """The names of the lists that codes are checked against."""
+    return answer(CodeListNames(list(list_names())), headers=CACHED)
+
+
+def get_code_list(name: str) -> Response:
+    """The codes of a list with their labels in three languages."""
+    if name not in list_names():
+        raise Problem("not-found")
+    entries = code_list(name).entries
+    codes = [CodeShown(each.code, each.ar, each.fr, each.en, each.since, each.until) for each in entries]
+    return answer(CodeListShown(name, codes), headers=CACHED)
+
+
+def register_manual(app: Flask, api: SmorestApi) -> None:
+    """The OpenAPI document, and the pages that show it without any other server."""
+
     @cache  # made when first asked for: by then every route is there
     def made() -> bytes:
         return msgspec.json.encode(document(api))
 
     def openapi() -> Response:
         return _public(made(), "application/json")
-
-    def problem(code: str) -> Response:
-        meaning = explained(code)
-        if meaning is None:
-            raise Problem("not-found")
-        return _public(msgspec.json.encode(meaning), "application/json")
 
     def docs() -> Response:
         response = _public(_file("docs.html"), "text/html")
@@ -80,19 +134,14 @@ def _register_manual(app: Flask, api: SmorestApi) -> None:
             raise Problem("not-found")
         return _public(_file(name), FILES[name])
 
-    app.add_url_rule("/v1/openapi.json", "house.openapi", openapi)
-    app.add_url_rule("/v1/problems/<code>", "house.problem", problem)
-    app.add_url_rule("/docs", "house.docs", docs)
-    app.add_url_rule("/docs/<name>", "house.docs-file", docs_file)
-
-
-def _json(body: object) -> Response:
-    return Response(msgspec.json.encode(body), OK, mimetype="application/json")
+    app.add_url_rule("/v1/openapi.json", "manual.openapi", openapi)
+    app.add_url_rule("/docs", "manual.docs", docs)
+    app.add_url_rule("/docs/<name>", "manual.docs-file", docs_file)
 
 
 def _public(body: bytes, mimetype: str) -> Response:
     response = Response(body, OK, mimetype=mimetype)
-    response.headers["Cache-Control"] = CACHED
+    response.headers.update(CACHED)
     return response
 
 

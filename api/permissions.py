@@ -61,7 +61,8 @@ READS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 # No token asked: nothing here is about anybody.
 PUBLIC: Final = frozenset(
-    {"house.live", "house.ready", "house.status", "house.problem", "house.openapi", "house.docs", "house.docs-file"}
+    {"house.live", "house.ready", "house.status", "house.problem", "house.code-lists", "house.code-list"}
+    | {"manual.openapi", "manual.docs", "manual.docs-file"}
 )
 WRITES: Final[Mapping[str, tuple[str, ...]]] = {
     f"{KINDS[spec.kind].plural}.{spec.name}": spec.roles for spec in COMMANDS

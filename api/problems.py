@@ -132,7 +132,18 @@ def codes_of_rules() -> dict[str, type[RuleBroken]]:
     return {code_of(each): each for each in _subclasses(RuleBroken)}
 
 
-def explained(code: str) -> dict[str, Any] | None:
+class Meaning(msgspec.Struct, frozen=True):
+    """What a code means. `params`: names of the data its errors carry; rule 0: none of DOMAIN §5."""
+
+    code: str
+    status: int
+    title: str
+    way_out: str
+    rule: int
+    params: list[str]
+
+
+def explained(code: str) -> Meaning | None:
     """What a code means, in the asked language; None for a code that is none."""
     rule = codes_of_rules().get(code)
     if rule is None and code not in STATUS:
@@ -140,9 +151,7 @@ def explained(code: str) -> dict[str, Any] | None:
     names = [name for name in rule.__struct_fields__ if name != "pointer"] if rule else []
     title, way_out = _words(code, {name: f"[{name}]" for name in names})
     status = STATUS[code] if rule is None else FORM if code in OF_FORM else RULE
-    about = (rule.__doc__ or "").strip().splitlines()[0] if rule else ""
-    return {"code": code, "status": status, "title": title, "way_out": way_out, "rule": rule.RULE if rule else 0,
-            "params": names, "about": about}  # fmt: skip
+    return Meaning(code, status, title, way_out, rule.RULE if rule else 0, names)
 
 
 def _subclasses(of: type[RuleBroken]) -> Iterator[type[RuleBroken]]:

@@ -86,6 +86,15 @@ def test_the_same_key_with_another_body_is_refused(api: Api) -> None:
     assert (response.status_code, response.get_json()["code"]) == (422, "idempotency-key-reused")
 
 
+def test_the_same_key_at_another_address_is_refused(api: Api) -> None:
+    learner = identified(api)
+    body = {"level": "level_2", "trades": []}
+    api.post(f"/v1/learners/{learner}/orientations", body, key="k")
+    with api.nothing_recorded():
+        response = api.post(f"/v1/learners/{uuid4()}/orientations", body, key="k")
+    assert (response.status_code, response.get_json()["code"]) == (422, "idempotency-key-reused")
+
+
 def test_two_workers_may_use_the_same_key(api: Api) -> None:
     first = api.post("/v1/learners", IDENTIFICATION, key="k")
     second = api.post("/v1/learners", IDENTIFICATION, "educator", key="k")

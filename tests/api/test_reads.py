@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
@@ -120,6 +121,27 @@ def test_a_read_waits_for_what_was_just_written_else_says_so(api: Api, project: 
     assert response.headers["Retry-After"] == "1"
     project()
     assert api.get(path).status_code == 200
+
+
+def test_a_read_that_waits_gets_its_answer_when_the_views_come_there(api: Api, projector_dsn: str) -> None:
+    projector = Projector(projector_dsn, api.forsa.mapper, api.forsa.keyring)
+    projector.catch_up()
+    stop = threading.Event()
+
+    def project() -> None:
+        while not stop.is_set():
+            projector.step()
+
+    running = threading.Thread(target=project)
+    running.start()
+    try:
+        for _ in range(5):
+            learner = identified(api)
+            assert api.get(f"/v1/learners/{learner}?at_least={api.position()}").status_code == 200
+    finally:
+        stop.set()
+        running.join()
+        projector.close()
 
 
 def test_a_position_the_log_has_not_reached_is_not_waited_for_where_no_view_is_read(api: Api) -> None:
