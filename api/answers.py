@@ -61,8 +61,8 @@ def seen(parts: Parts, kind: str, stream: UUID) -> tuple[Loaded, int]:
     return parts.casebook.load(kind, stream, position), position
 
 
-def wait_for_views(parts: Parts, *views: str) -> None:
-    """These views have come to the position of `at_least`, where one is asked. Raises Problem at-least-not-reached."""
-    wanted = at_least()
-    if wanted is not None and not parts.views.wait_for(wanted, views):
+def wait_for_views(parts: Parts, *views: str, upto: int | None = None) -> None:
+    """These views have come to `at_least` and to the position that is read. Raises Problem at-least-not-reached."""
+    wanted = max(at_least() or 0, upto or 0)
+    if wanted and not parts.views.wait_for(wanted, views):
         raise not_reached(min(parts.views.positions()[view] for view in views))

@@ -90,7 +90,7 @@ def register_history(parts: Parts, blueprints: Mapping[str, ForsaBlueprint]) -> 
 def get_timeline(parts: Parts, kind: Kind, stream: UUID) -> Response:
     """What happened, in sentences, in the order it was recorded."""
     limit, after, upto = asked_limit(), _after(parts, stream), asked_position(parts)
-    wait_for_views(parts, "entries")
+    wait_for_views(parts, "entries", upto=upto)
     found = parts.views.timeline(stream, upto=upto, after=after, limit=limit + 1)
     position = found.position if upto is None else upto
     parts.casebook.load(kind.name, stream, position)  # another kind's stream, or one not there yet, is not found
@@ -103,7 +103,7 @@ def get_timeline(parts: Parts, kind: Kind, stream: UUID) -> Response:
 def get_audit_trail(parts: Parts, kind: Kind, stream: UUID) -> Response:
     """Who did what, when it was recorded and when it occurred, before and after, and why."""
     limit, after, upto = asked_limit(), _after(parts, stream), asked_position(parts)
-    wait_for_views(parts, "entries")
+    wait_for_views(parts, "entries", upto=upto)
     found = parts.views.audit_trail(stream, upto=upto, after=after, limit=limit + 1)
     position = found.position if upto is None else upto
     parts.casebook.load(kind.name, stream, position)

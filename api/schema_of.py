@@ -129,6 +129,8 @@ def _field(struct: type[msgspec.Struct], field: Any, hint: Any, *, is_made: bool
 def _metadata(name: str, *, is_made: bool) -> dict[str, Any]:
     if is_made:
         return {"description": "Made by the server when absent."}
+    if name.endswith(".on"):
+        return {"description": "The day it occurred; today, or what the command itself dates, when absent."}
     if name in CODE_LISTS:
         return {"description": f"A code of the list `{CODE_LISTS[name]}`.", "x-code-list": CODE_LISTS[name]}
     return {}

@@ -304,6 +304,16 @@ def test_history_is_paged_and_dated(api: Api, project: Callable[[], int]) -> Non
     assert [each["version"] for each in asked["items"]] == [1]
 
 
+def test_a_past_that_the_view_has_not_reached_is_not_told_in_part(api: Api, project: Callable[[], int]) -> None:
+    learner = identified(api)
+    project()
+    enrolled(api, learner)
+    path = f"/v1/learners/{learner}/timeline?as_of={quote(_recorded_at(api).isoformat())}"
+    assert api.get(path).status_code == 503
+    project()
+    assert len(api.get(path).get_json()["items"]) == 2
+
+
 def test_a_stream_of_another_kind_has_no_history_here(api: Api, project: Callable[[], int]) -> None:
     group = group_of(api)
     project()
