@@ -46,7 +46,6 @@ def identified(number: int, *, sealed: bool = True) -> LearnerIdentified:
         file_number=f"2025-CAS-{number:06d}-X",
         season=2025,
         province="CAS",
-        commune=None,
         referral=clear(Referral("caravan"))
         if sealed
         else msgspec.convert({"f": "sensitive.1", "h": "", "c": ""}, Sealed[Referral]),
@@ -61,12 +60,15 @@ def admitted(number: int) -> list[Event]:
     return [
         EligibilityAssessed(
             on=START, by=BY, season=2025, convention=CONVENTION, age_low=15, age_high=15, age_min=13, age_max=20,
-            reference_date=date(2025, 12, 31), school_status="dropped_out", result="eligible", flags=[],
+            reference_date=date(2025, 12, 31), school_status="dropped_out", result="eligible", parameters=0,
+            replaces=None, flags=[],
         ),
-        LearnerOriented(on=START, by=BY, season=2025, level="level_2", trades=["ELB"], rationale=None),
+        LearnerOriented(on=START, by=BY, season=2025, level="level_2", trades=["ELB"], rationale=None, replaces=None),
         LearnerEnrolled(
             on=START, by=BY, enrolment=enrolment, season=2025, centre=CENTRE, convention=CONVENTION, level="level_2",
-            trade="ELB", session_type="regular", starts_on=START, without=[], profile=profile, flags=[],
+            trade="ELB", session_type="regular", starts_on=START, without=[], age_low=15, age_high=15,
+            age_min=13, age_max=20, reference_date=date(2025, 12, 31), assessment=2, derogation=None, profile=profile,
+            flags=[],
         ),
         GroupJoined(on=START, by=BY, enrolment=enrolment, group=GROUP),
     ]  # fmt: skip
@@ -92,7 +94,11 @@ def stream_of(number: int, length: int, *, sealed: bool = True) -> list[Event]:
         if turn % 7 == 6:
             enrolment = uuid5(SPACE, f"enrolment {number}")
             module = f"M{turn}"
-            events.append(CompetenceAssessed(on=START, by=BY, enrolment=enrolment, module=module, result="acquired"))
+            events.append(
+                CompetenceAssessed(
+                    on=START, by=BY, enrolment=enrolment, module=module, result="acquired", replaces=None
+                )
+            )
         else:
             events.append(attendance(number, turn // 3, component))
     return events[:length]

@@ -6,11 +6,11 @@ from uuid import UUID
 
 import msgspec
 
-from domain.codes import refuse_unknown
+from domain.codes import Texts, refuse_unknown
 from domain.errors import RuleBroken, refuse_if
 from domain.event import NIL, Event
 from domain.kind import Act, Changes, Command, CommandSpec, Kind, State, evolve_by
-from domain.organisation import LocalName, name_missing
+from domain.organisation import LocalName, name_missing, read_name
 
 
 class CentreOpened(Event, frozen=True, kw_only=True, tag="centre.opened"):
@@ -108,13 +108,17 @@ def trade_not_approved(centre: Centre, trade: str | None, season: int) -> TradeN
 
 
 def open_centre(command: OpenCentre, act: Act) -> Changes:
-    """The centre is open. Refuses UnknownCode, NameMissing, NotPositive."""
+    """The centre is open. Refuses UnknownCode, NameMissing, NotPositive, TextUnreadable."""
+    texts = Texts()
+    name, host = read_name(command.name, texts), texts.read_any(command.host, "/host")
+    commune = texts.read(command.commune, "/commune", 100)
     refuse_if(
+        *texts.broken,
         name_missing(command.name),
         not_positive(command.places, "/places"),
         refuse_unknown("province", command.province, "/province", act.on),
     )
-    event = act.event(CentreOpened, command)
+    event = act.event(CentreOpened, command, name=name, host=host, commune=commune)
     return [(command.centre, event)]
 
 

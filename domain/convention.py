@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import date
 from uuid import UUID
 
 import msgspec
 
 from domain.centre import not_positive
-from domain.codes import refuse_unknown
+from domain.codes import Texts, not_a_code, refuse_unknown
 from domain.errors import RuleBroken, refuse_if
 from domain.event import Event
 from domain.kind import Act, Changes, Command, CommandSpec, Kind, State, evolve_by
@@ -31,11 +32,12 @@ class SeasonTarget(msgspec.Struct, frozen=True):
 
 
 class Tranche(msgspec.Struct, frozen=True):
-    """One tranche of the schedule; `amount` in centimes, `conditions` as codes of the convention itself."""
+    """One tranche of the schedule; `amount` in centimes, `conditions` in the convention's own words."""
 
     number: int
     amount: int
     conditions: list[str]
+    due_on: date | None = None
 
 
 class BudgetLine(msgspec.Struct, frozen=True):
@@ -43,6 +45,13 @@ class BudgetLine(msgspec.Struct, frozen=True):
 
     category: str
     ceiling: int
+
+
+class ReportDue(msgspec.Struct, frozen=True):
+    """One report the convention asks for; `kind` is a code of the convention itself."""
+
+    kind: str
+    due_on: date
 
 
 class ConventionSigned(Event, frozen=True, kw_only=True, tag="convention.signed"):
@@ -62,6 +71,8 @@ class ConventionSigned(Event, frozen=True, kw_only=True, tag="convention.signed"
     ends_on: date
     tranches: list[Tranche]
     budget: list[BudgetLine]
+    bank_account: str | None  # of the association, for this convention
+    reports: list[ReportDue]
     signature: str  # signature_level
     documents: list[UUID]
 
@@ -111,6 +122,8 @@ class SignConvention(Command, frozen=True, kw_only=True):
     ends_on: date
     tranches: list[Tranche] = []
     budget: list[BudgetLine] = []
+    bank_account: str | None = None
+    reports: list[ReportDue] = []
     signature: str = "paper"
     documents: list[UUID] = []
 
@@ -120,6 +133,18 @@ class FundingIncomplete(RuleBroken, frozen=True, kw_only=True):
 
     RULE = 31
     missing: list[str]
+
+
+class AmountNegative(RuleBroken, frozen=True, kw_only=True):
+    """An amount is not below zero; centimes."""
+
+    value: int
+
+
+class SeasonTwice(RuleBroken, frozen=True, kw_only=True):
+    """A convention has one target a season."""
+
+    season: int
 
 
 class AgeBandReversed(RuleBroken, frozen=True, kw_only=True):
@@ -169,22 +194,56 @@ def covers(convention: Convention, centre: UUID, season: int) -> tuple[RuleBroke
     )
 
 
-def sign_convention(command: SignConvention, act: Act) -> Changes:
-    """The convention is in force for its dates. Refuses UnknownCode, FundingIncomplete, EndsBeforeStart and others."""
-    refuse_if(
-        refuse_unknown("convention_kind", command.kind, "/kind", act.on),
-        refuse_unknown("convention_level", command.level, "/level", act.on),
-        refuse_unknown("signature_level", command.signature, "/signature", act.on),
+def _bad_amounts(command: SignConvention) -> list[RuleBroken | None]:
+    amounts = [
+        ("/unit_rate", command.unit_rate),
+        *((f"/seasons/{at}/amount", target.amount) for at, target in enumerate(command.seasons)),
+        *((f"/budget/{at}/ceiling", line.ceiling) for at, line in enumerate(command.budget)),
+    ]
+    negative = [AmountNegative(pointer=at, value=value) for at, value in amounts if value is not None and value < 0]
+    return [
+        *negative,
+        *(not_positive(tranche.amount, f"/tranches/{at}/amount") for at, tranche in enumerate(command.tranches)),
+    ]
+
+
+def _bad_codes(command: SignConvention, on: date) -> list[RuleBroken | None]:
+    return [
+        refuse_unknown("convention_kind", command.kind, "/kind", on),
+        refuse_unknown("convention_level", command.level, "/level", on),
+        refuse_unknown("signature_level", command.signature, "/signature", on),
         *(
-            refuse_unknown("party_role", party.role, f"/parties/{at}/role", act.on)
+            refuse_unknown("party_role", party.role, f"/parties/{at}/role", on)
             for at, party in enumerate(command.parties)
         ),
-        *(refuse_unknown("trade", code, f"/trades/{at}", act.on) for at, code in enumerate(command.trades)),
+        *(refuse_unknown("trade", code, f"/trades/{at}", on) for at, code in enumerate(command.trades)),
         *(
-            refuse_unknown("expense_category", line.category, f"/budget/{at}/category", act.on)
+            refuse_unknown("expense_category", line.category, f"/budget/{at}/category", on)
             for at, line in enumerate(command.budget)
         ),
-        *(not_positive(tranche.amount, f"/tranches/{at}/amount") for at, tranche in enumerate(command.tranches)),
+        *(not_a_code(report.kind, f"/reports/{at}/kind") for at, report in enumerate(command.reports)),
+    ]
+
+
+def _read_tranche(tranche: Tranche, at: int, texts: Texts) -> Tranche:
+    conditions = [texts.read(each, f"/tranches/{at}/conditions/{n}") for n, each in enumerate(tranche.conditions)]
+    return msgspec.structs.replace(tranche, conditions=conditions)
+
+
+def sign_convention(command: SignConvention, act: Act) -> Changes:
+    """The convention is in force for its dates. Refuses UnknownCode, FundingIncomplete, EndsBeforeStart and others."""
+    texts = Texts()
+    number, bank_account = (
+        texts.read(command.number, "/number", 60),
+        texts.read_any(command.bank_account, "/bank_account", 60),
+    )
+    tranches = [_read_tranche(tranche, at, texts) for at, tranche in enumerate(command.tranches)]
+    seasons = Counter(target.season for target in command.seasons)
+    refuse_if(
+        *texts.broken,
+        *_bad_codes(command, act.on),
+        *_bad_amounts(command),
+        *(SeasonTwice(pointer="/seasons", season=season) for season, count in seasons.items() if count > 1),
         _funding_incomplete(command),
         EndsBeforeStart(pointer="/ends_on", starts_on=str(command.starts_on), ends_on=str(command.ends_on))
         if command.ends_on < command.starts_on
@@ -193,7 +252,8 @@ def sign_convention(command: SignConvention, act: Act) -> Changes:
         if command.age_min is not None and command.age_max is not None and command.age_min > command.age_max
         else None,
     )
-    return [(command.convention, act.event(ConventionSigned, command))]
+    signed = act.event(ConventionSigned, command, number=number, bank_account=bank_account, tranches=tranches)
+    return [(command.convention, signed)]
 
 
 KIND = Kind(

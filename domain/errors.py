@@ -86,6 +86,16 @@ class UnknownCode(RuleBroken, frozen=True, kw_only=True):
     value: str
 
 
+class NotACode(RuleBroken, frozen=True, kw_only=True):
+    """The value does not have the shape of a code: 1 to 40 of A-Z, a-z, 0-9, dot, hyphen, underscore."""
+
+
+class TextUnreadable(RuleBroken, frozen=True, kw_only=True):
+    """The text is empty, too long, or holds characters no text has; `problem` is the code of what is wrong."""
+
+    problem: str
+
+
 class UnknownStream(RuleBroken, frozen=True, kw_only=True):
     """Nothing of this kind has this id."""
 

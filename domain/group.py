@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 
 from domain.centre import Centre, not_positive, trade_not_approved
-from domain.codes import refuse_unknown
+from domain.codes import Texts, refuse_unknown
 from domain.errors import RuleBroken, in_future, refuse_if
 from domain.event import NIL, Event
 from domain.kind import Act, Changes, Command, CommandSpec, Evolve, Kind, State, evolve_by
@@ -26,12 +26,13 @@ class Slot(msgspec.Struct, frozen=True):
 
 
 class HeldSession(msgspec.Struct, frozen=True):
-    """A session that was held: day, component, length in minutes, and who held it."""
+    """A session that was held: day, component, length in minutes, who held it, its start in minutes of the day."""
 
     date: date
     component: str
     minutes: int
     educator: UUID | None = None
+    starts: int | None = None
 
 
 class GroupOpened(Event, frozen=True, kw_only=True, tag="group.opened"):
@@ -57,10 +58,11 @@ class TimetableSet(Event, frozen=True, kw_only=True, tag="group.timetable-set"):
 
 
 class SessionsHeld(Event, frozen=True, kw_only=True, tag="group.sessions-held"):
-    """The sessions held in a week: the whole week's list, replacing an earlier one of that week."""
+    """The sessions held in a week: the whole week's list. `replaces`: the version of that week's earlier one."""
 
     week: date
     sessions: list[HeldSession]
+    replaces: int | None
 
 
 class SeatTaken(Event, frozen=True, kw_only=True, tag="group.seat-taken"):
@@ -95,6 +97,7 @@ class Group(State, frozen=True, kw_only=True):
     capacity: int = 0
     seats: dict[UUID, UUID] = {}  # enrolment → learner
     weeks: dict[date, tuple[HeldSession, ...]] = {}
+    week_versions: dict[date, int] = {}  # week → version of the event its sessions stand in
     locked: frozenset[date] = frozenset()
 
     def minutes_held(self, day: date, component: str) -> int:
@@ -129,8 +132,12 @@ def _timetable_set(state: Group, _event: TimetableSet, _version: int) -> Group:
     return state
 
 
-def _held(state: Group, event: SessionsHeld, _version: int) -> Group:
-    return msgspec.structs.replace(state, weeks={**state.weeks, event.week: tuple(event.sessions)})
+def _held(state: Group, event: SessionsHeld, version: int) -> Group:
+    return msgspec.structs.replace(
+        state,
+        weeks={**state.weeks, event.week: tuple(event.sessions)},
+        week_versions={**state.week_versions, event.week: version},
+    )
 
 
 def _seat_taken(state: Group, event: SeatTaken, _version: int) -> Group:
@@ -261,7 +268,10 @@ def group_is_full(group: Group) -> GroupIsFull | None:
 
 def open_group(command: OpenGroup, act: Act, *, centre: Centre) -> Changes:
     """The group takes learners. Refuses UnknownCode, NotPositive, TradeMissing, TradeNotApproved (rule 13)."""
+    texts = Texts()
+    place, programme = texts.read_any(command.place, "/place", 100), texts.read_any(command.programme, "/programme", 40)
     refuse_if(
+        *texts.broken,
         refuse_unknown("group_kind", command.group_kind, "/group_kind", act.on),
         refuse_unknown("programme_level", command.level, "/level", act.on),
         refuse_unknown("trade", command.trade, "/trade", act.on),
@@ -270,7 +280,7 @@ def open_group(command: OpenGroup, act: Act, *, centre: Centre) -> Changes:
         TradeMissing(pointer="/trade") if command.group_kind == "workshop" and not command.trade else None,
         trade_not_approved(centre, command.trade, command.season),
     )
-    return [(command.group, act.event(GroupOpened, command))]
+    return [(command.group, act.event(GroupOpened, command, place=place, programme=programme))]
 
 
 def _bad_slot(slot: Slot, at: int, on: date) -> list[RuleBroken | None]:
@@ -294,6 +304,9 @@ def _bad_session(command: RecordSessions, act: Act, at: int, held: HeldSession) 
     return [
         OutsideWeek(pointer=day, day=str(held.date), week=str(command.week)) if outside else None,
         None if 0 < held.minutes <= 720 else BadTime(pointer=f"/sessions/{at}/minutes", value=held.minutes),
+        None
+        if held.starts is None or 0 <= held.starts < 1440
+        else BadTime(pointer=f"/sessions/{at}/starts", value=held.starts),
         refuse_unknown("component", held.component, f"/sessions/{at}/component", act.on),
         in_future(held.date, day, act.today),
     ]
@@ -316,7 +329,7 @@ def record_sessions(command: RecordSessions, act: Act, *, group: Group) -> Chang
     )
     if group.weeks.get(command.week) == tuple(command.sessions):
         return []
-    return [(command.group, act.event(SessionsHeld, command))]
+    return [(command.group, act.event(SessionsHeld, command, replaces=group.week_versions.get(command.week)))]
 
 
 def lock_attendance(command: LockAttendance, act: Act, *, group: Group) -> Changes:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from domain.codes import refuse_unknown
+from domain.codes import Texts, refuse_unknown
 from domain.errors import RuleBroken, refuse_if
 from domain.event import Event
 from domain.kind import Act, Changes, Command, CommandSpec, Kind, State, evolve_by
@@ -109,20 +109,31 @@ class EndsBeforeStart(RuleBroken, frozen=True, kw_only=True):
     ends_on: str
 
 
+def read_name(name: LocalName, texts: Texts) -> LocalName:
+    """The name cleaned, an empty form left out."""
+    return LocalName(
+        texts.read_any(name.ar or None, "/name/ar"),
+        texts.read_any(name.fr or None, "/name/fr"),
+    )
+
+
 def name_missing(name: LocalName) -> NameMissing | None:
     """A name in neither script is no name."""
     return None if name.ar or name.fr else NameMissing(pointer="/name")
 
 
 def register_organisation(command: RegisterOrganisation, act: Act) -> Changes:
-    """The organisation is known. Refuses UnknownCode, NameMissing."""
+    """The organisation is known. Refuses UnknownCode, NameMissing, TextUnreadable."""
+    texts = Texts()
+    name = read_name(command.name, texts)
     refuse_if(
+        *texts.broken,
         refuse_unknown("organisation_kind", command.kind, "/kind", act.on),
         refuse_unknown("region", command.region, "/region", act.on),
         refuse_unknown("province", command.province, "/province", act.on),
         name_missing(command.name),
     )
-    event = act.event(OrganisationRegistered, command)
+    event = act.event(OrganisationRegistered, command, name=name)
     return [(command.organisation, event)]
 
 

@@ -7,6 +7,7 @@ from uuid import UUID, uuid5
 
 import msgspec
 
+from domain.codes import Texts
 from domain.errors import RuleBroken, UnknownCode, UnknownStream, refuse_if
 from domain.event import Event
 from domain.kind import Act, Changes, Command, CommandSpec, Kind, State, evolve_by
@@ -64,7 +65,10 @@ class NotAParameterValue(RuleBroken, frozen=True, kw_only=True):
 
 
 def set_parameter(command: SetParameter, act: Act, *, parameter: Parameter) -> Changes:
-    """The parameter holds from that day on. Refuses UnknownStream, UnknownCode, NotAParameterValue."""
+    """The parameter holds from that day on. Refuses UnknownStream, UnknownCode, NotAParameterValue, TextUnreadable."""
+    texts = Texts()
+    authority = texts.read(command.authority, "/authority")
+    refuse_if(*texts.broken)
     if command.parameter != NATIONAL:
         refuse_if(UnknownStream(kind="parameter", id=command.parameter))
     if command.name not in DEFINITIONS:
@@ -76,7 +80,7 @@ def set_parameter(command: SetParameter, act: Act, *, parameter: Parameter) -> C
     last = parameter.values.settings.get(command.name, ())[-1:]
     if [(each.valid_from, each.value) for each in last] == [(command.valid_from, command.value)]:
         return []
-    event = act.event(ParameterSet, command, scope="national")
+    event = act.event(ParameterSet, command, scope="national", authority=authority)
     return [(command.parameter, event)]
 
 

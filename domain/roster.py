@@ -78,6 +78,7 @@ class RosterRow(msgspec.Struct, frozen=True):
             birth_date=born,
             birth_certainty=certainty,
             identifiers=self._identifiers(),
+            commune=self.values.get("commune"),
             **{name: self.values.get(name) for name in BEYOND_IDENTIFICATION},
         )
 

@@ -97,10 +97,11 @@ class OutcomeLine(msgspec.Struct, frozen=True):
 
 
 class FlagLine(msgspec.Struct, frozen=True):
-    """An open flag of the event of that version."""
+    """An open flag of the event of that version; `day`: of the sheet, where it is a day's."""
 
     version: int
     code: str
+    day: date | None
 
 
 class LearnerRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,7 +113,6 @@ class LearnerRecord(msgspec.Struct, frozen=True, kw_only=True):
     file_number: str
     season: int
     province: str
-    commune: str | None
     identity: int | None  # version of the identity in force
     contacts: int | None
     verified: int | None  # version of the verification of that identity
@@ -142,7 +142,6 @@ def record_of(stream: UUID, learner: Learner) -> LearnerRecord:
         file_number=identification.file_number,
         season=identification.season,
         province=identification.province,
-        commune=identification.commune,
         identity=identification.identity.version if identification.identity else None,
         contacts=identification.contacts.version if identification.contacts else None,
         verified=verification.version if verification else None,
@@ -158,7 +157,7 @@ def record_of(stream: UUID, learner: Learner) -> LearnerRecord:
         diplomas=_diplomas(learner),
         outcomes=_outcomes(learner),
         outcome=next((key for key, each in learner.outcomes.declared.items() if each is outcome), None),
-        flags=[FlagLine(*key) for key in sorted(learner.review.open)],
+        flags=[FlagLine(*key) for key in sorted(learner.review.open, key=str)],
     )
 
 
@@ -211,9 +210,9 @@ def attended(weeks: Iterable[Week]) -> tuple[int, int, int]:
     for week in weeks:  # written out: it runs over every day of a season for every row
         flagged = week.flagged
         if flagged:
-            counted = [day.minutes for day in week.days if day.status in PRESENT and day.date not in flagged]
+            counted = [day.minutes or 0 for day in week.days if day.status in PRESENT and day.date not in flagged]
         else:
-            counted = [day.minutes for day in week.days if day.status in PRESENT]
+            counted = [day.minutes or 0 for day in week.days if day.status in PRESENT]
         present += len(counted)
         recorded += len(week.days)
         minutes += sum(counted)

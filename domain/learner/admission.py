@@ -32,16 +32,20 @@ class Profile(msgspec.Struct, frozen=True):
 
 
 class LearnerOriented(Event, frozen=True, kw_only=True, tag="learner.oriented"):
-    """The learner was oriented to a level and trades of choice, in order."""
+    """The learner was oriented to a level and trades of choice, in order. `replaces`: the season's earlier one."""
 
     season: int
     level: str
     trades: list[str]
     rationale: str | None  # code
+    replaces: int | None
 
 
 class LearnerEnrolled(Event, frozen=True, kw_only=True, tag="learner.enrolled"):
-    """The learner is enrolled in a centre for a season under a convention."""
+    """The learner is enrolled in a centre for a season under a convention, with what that was decided with.
+
+    `assessment`, `derogation`: versions of the facts relied on, where there were any and where one was needed.
+    """
 
     enrolment: UUID
     season: int
@@ -52,6 +56,13 @@ class LearnerEnrolled(Event, frozen=True, kw_only=True, tag="learner.enrolled"):
     session_type: str
     starts_on: date
     without: list[Missing]
+    age_low: int | None  # years at the reference date; low and high differ where the birth date is uncertain
+    age_high: int | None
+    age_min: int
+    age_max: int
+    reference_date: date
+    assessment: int | None
+    derogation: int | None
     profile: Profile
     flags: list[str]
 
@@ -80,10 +91,15 @@ class Enrolment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Admission(msgspec.Struct, frozen=True, kw_only=True):
-    """Orientations by season and every enrolment, in the order they were made."""
+    """Every orientation not withdrawn and every enrolment, in the order they were made."""
 
-    orientations: dict[int, int] = {}  # season → version
+    oriented: tuple[tuple[int, int], ...] = ()  # (season, version)
     enrolments: dict[UUID, Enrolment] = {}
+
+    @property
+    def orientations(self) -> dict[int, int]:
+        """Season → version of the orientation in force."""
+        return dict(self.oriented)
 
     @property
     def active(self) -> UUID | None:
@@ -98,7 +114,7 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
 
 def on_oriented(stage: Admission, event: LearnerOriented, version: int) -> Admission:
     """The stage after: oriented."""
-    return msgspec.structs.replace(stage, orientations={**stage.orientations, event.season: version})
+    return msgspec.structs.replace(stage, oriented=(*stage.oriented, (event.season, version)))
 
 
 def on_enrolled(stage: Admission, event: LearnerEnrolled, version: int) -> Admission:
@@ -132,9 +148,8 @@ def on_group_joined(stage: Admission, event: GroupJoined, _version: int) -> Admi
 
 
 def withdrawn(stage: Admission, version: int) -> Admission:
-    """An orientation of that version no longer holds. Enrolments are voided, never withdrawn."""
-    kept = {season: at for season, at in stage.orientations.items() if at != version}
-    return msgspec.structs.replace(stage, orientations=kept)
+    """An orientation of that version no longer holds, its season's earlier one does. Enrolments are voided instead."""
+    return msgspec.structs.replace(stage, oriented=tuple(each for each in stage.oriented if each[1] != version))
 
 
 def withdrawable(stage: Admission) -> set[int]:

@@ -33,11 +33,12 @@ class Register(msgspec.Struct, frozen=True):
 
 
 class CandidateListed(Event, frozen=True, kw_only=True, tag="learner.candidate-listed"):
-    """The learner stands on a session's list. Same append as the session's CandidateEntered."""
+    """The learner stands on a session's list: same append as, and caused by, the session's CandidateEntered."""
 
     enrolment: UUID
     session: UUID
     candidate_number: str
+    verification: int  # version of the verification relied on
     flags: list[str]
 
 
@@ -62,6 +63,7 @@ class DiplomaAwarded(Event, frozen=True, kw_only=True, tag="learner.diploma-awar
     convention: UUID
     register: Register
     number: str  # unique for ever in its register; public
+    title: str  # what it is called on paper, a code of diploma_kind
     trade: str | None
     level: str
     minutes: EventRef  # the signed minutes it rests on (rule 19)

@@ -49,6 +49,7 @@ class Identity(Personal, frozen=True):
     birth_place: str | None = None
     nationality: str | None = None  # ISO 3166-1 alpha-2
     identifiers: list[Identifier] = []
+    commune: str | None = None  # of residence
 
 
 class Contacts(Personal, frozen=True):
@@ -67,13 +68,37 @@ class Referral(Personal, frozen=True):
     organisation: str | None = None
 
 
+class Witness(msgspec.Struct, frozen=True):
+    """An adult who attests an identity: name, relation to the learner, and the paper they showed of their own."""
+
+    name: str
+    relation: str
+    document: str | None = None
+
+
+class Evidence(Personal, frozen=True):
+    """What an identity was verified by. Family `identity`: it says as much of the person as the identity does."""
+
+    FAMILY: ClassVar[str] = "identity"
+    document_type: str | None = None  # identity_document_type
+    document_number: str | None = None
+    witnesses: list[Witness] = []
+
+
+class DerogationGround(Personal, frozen=True):
+    """Why a derogation was granted, and the act that says so. Family `sensitive`: a reason may be a disability."""
+
+    FAMILY: ClassVar[str] = "sensitive"
+    reason: str  # derogation_reason
+    act_reference: str
+
+
 class LearnerIdentified(Event, frozen=True, kw_only=True, tag="learner.identified"):
     """A young person was identified. The file number is claimed, never reused, and printed on every paper."""
 
     file_number: str
     season: int
     province: str
-    commune: str | None
     referral: Sealed[Referral]
     identity: Sealed[Identity]
 
@@ -90,13 +115,17 @@ class IdentityVerified(Event, frozen=True, kw_only=True, tag="learner.identity-v
     """The identity of version `verifies` was checked against a document, or attested by two named adults."""
 
     verifies: int
-    document_type: str | None
-    document: UUID | None
-    attested_by: list[UUID]
+    by_document: bool
+    document: UUID | None  # stream of its copy
+    centre: UUID | None  # that stands by the attestation
+    evidence: Sealed[Evidence]
 
 
 class EligibilityAssessed(Event, frozen=True, kw_only=True, tag="learner.eligibility-assessed"):
-    """Whether the learner may enrol (rules 1, 2), with the band and the reference date it was decided with."""
+    """Whether the learner may enrol (rules 1, 2), with the band and the reference date it was decided with.
+
+    `parameters`: version of the national parameters decided with. `replaces`: the season's earlier assessment.
+    """
 
     season: int
     convention: UUID | None
@@ -107,6 +136,8 @@ class EligibilityAssessed(Event, frozen=True, kw_only=True, tag="learner.eligibi
     reference_date: date
     school_status: str
     result: str  # eligibility_result
+    parameters: int
+    replaces: int | None
     flags: list[str]
 
 
@@ -115,9 +146,8 @@ class DerogationGranted(Event, frozen=True, kw_only=True, tag="learner.derogatio
 
     rule: int
     season: int
-    reason: str
     authority: str  # derogation_authority
-    act_reference: str
+    ground: Sealed[DerogationGround]
 
 
 class Assessment(msgspec.Struct, frozen=True):
@@ -137,17 +167,26 @@ class Verification(msgspec.Struct, frozen=True):
 
 
 class Identification(msgspec.Struct, frozen=True, kw_only=True):
-    """What identification has established. Identities: every one not withdrawn, the last is in force."""
+    """What identification has established. Every fact not withdrawn is kept: the last of its kind is in force."""
 
     file_number: str = ""
     season: int = 0
     province: str = ""
-    commune: str | None = None
     identities: tuple[SealedFact[Identity], ...] = ()
     contact_facts: tuple[SealedFact[Contacts], ...] = ()
     verifications: tuple[Verification, ...] = ()
-    assessments: dict[int, Assessment] = {}  # by season
-    derogations: dict[tuple[int, int], int] = {}  # (rule, season) → version
+    assessed: tuple[tuple[int, Assessment], ...] = ()  # (season, assessment)
+    derogated: tuple[tuple[tuple[int, int], int], ...] = ()  # ((rule, season), version)
+
+    @property
+    def assessments(self) -> dict[int, Assessment]:
+        """Season → the assessment in force."""
+        return dict(self.assessed)
+
+    @property
+    def derogations(self) -> dict[tuple[int, int], int]:
+        """(rule, season) → version of the derogation in force."""
+        return dict(self.derogated)
 
     @property
     def identity(self) -> SealedFact[Identity] | None:
@@ -173,7 +212,6 @@ def on_identified(stage: Identification, event: LearnerIdentified, version: int)
         file_number=event.file_number,
         season=event.season,
         province=event.province,
-        commune=event.commune,
         identities=(fact_of(event, "identity", version),),
     )
 
@@ -190,30 +228,30 @@ def on_identity_recorded(stage: Identification, event: IdentityRecorded, version
 
 def on_identity_verified(stage: Identification, event: IdentityVerified, version: int) -> Identification:
     """The stage after: identity verified."""
-    verification = Verification(version, event.verifies, event.document_type is not None)
+    verification = Verification(version, event.verifies, event.by_document)
     return msgspec.structs.replace(stage, verifications=(*stage.verifications, verification))
 
 
 def on_eligibility_assessed(stage: Identification, event: EligibilityAssessed, version: int) -> Identification:
     """The stage after: eligibility assessed."""
     assessment = Assessment(version, event.result, event.school_status)
-    return msgspec.structs.replace(stage, assessments={**stage.assessments, event.season: assessment})
+    return msgspec.structs.replace(stage, assessed=(*stage.assessed, (event.season, assessment)))
 
 
 def on_derogation_granted(stage: Identification, event: DerogationGranted, version: int) -> Identification:
     """The stage after: derogation granted."""
-    return msgspec.structs.replace(stage, derogations={**stage.derogations, (event.rule, event.season): version})
+    return msgspec.structs.replace(stage, derogated=(*stage.derogated, ((event.rule, event.season), version)))
 
 
 def withdrawn(stage: Identification, version: int) -> Identification:
-    """The facts of that version no longer hold; an earlier identity, and its contacts, are in force again."""
+    """The facts of that version no longer hold; an earlier one of the same kind is in force again."""
     return msgspec.structs.replace(
         stage,
         identities=tuple(each for each in stage.identities if each.version != version),
         contact_facts=tuple(each for each in stage.contact_facts if each.version != version),
         verifications=tuple(each for each in stage.verifications if each.version != version),
-        assessments={key: each for key, each in stage.assessments.items() if each.version != version},
-        derogations={key: at for key, at in stage.derogations.items() if at != version},
+        assessed=tuple(each for each in stage.assessed if each[1].version != version),
+        derogated=tuple(each for each in stage.derogated if each[1] != version),
     )
 
 
@@ -267,17 +305,28 @@ class RecordIdentity(Command, frozen=True, kw_only=True):
     birth_place: str | None = None
     nationality: str | None = None
     identifiers: list[Identifier] = []
+    commune: str | None = None
     phone: str | None = None
     address: str | None = None
 
 
+class WitnessGiven(msgspec.Struct, frozen=True):
+    """An adult who attests the identity; `document`: what they proved their own by."""
+
+    name: str
+    relation: str
+    document: str | None = None
+
+
 class VerifyIdentity(Command, frozen=True, kw_only=True):
-    """Say what the identity in force was checked against."""
+    """Say what the identity in force was checked against: a document, or two adults and a centre that backs them."""
 
     learner: UUID
     document_type: str | None = None
+    document_number: str | None = None
     document: UUID | None = None
-    attested_by: list[UUID] = []
+    witnesses: list[WitnessGiven] = []
+    centre: UUID | None = None
 
 
 class AssessEligibility(Command, frozen=True, kw_only=True):
@@ -327,7 +376,7 @@ class BornInFuture(RuleBroken, frozen=True, kw_only=True):
 
 
 class NothingVerifies(RuleBroken, frozen=True, kw_only=True):
-    """Rule 18: a verification names a document type, or two adults who attest."""
+    """Rule 18: a verification names a document, or two adults who attest and the centre that stands by them."""
 
     RULE = 18
 

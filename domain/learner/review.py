@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -10,13 +11,15 @@ import msgspec
 from domain.errors import RuleBroken
 from domain.event import Event
 from domain.kind import Command
+from domain.learner.training import DayMark, FlagKey
 
 
 class FlagSettled(Event, frozen=True, kw_only=True, tag="learner.flag-settled"):
-    """A person looked into a flag of the event of that version: confirmed, explained or dismissed."""
+    """A person looked into a flag of the event of that version: confirmed, explained or dismissed. `why` says why."""
 
     version: int
     code: str
+    day: date | None  # of the sheet, where the flag is a day's
     finding: str  # flag_finding
 
 
@@ -26,48 +29,68 @@ class FactWithdrawn(Event, frozen=True, kw_only=True, tag="learner.fact-withdraw
     version: int
 
 
-FlagKey = tuple[int, str]  # version of the event that raised it, code
-
-
 class Review(msgspec.Struct, frozen=True, kw_only=True):
     """Flags still open, findings of the settled ones, versions taken back."""
 
     open: frozenset[FlagKey] = frozenset()
     settled: dict[FlagKey, str] = {}
     withdrawn: frozenset[int] = frozenset()
+    raised_by: dict[int, UUID] = {}  # version that raised flags → who recorded it
+    cells: dict[FlagKey, DayMark | None] = {}  # a day's flag → the cell it was raised on
+    closed: dict[int, frozenset[FlagKey]] = {}  # version → flags of the fact it replaced, open until then
 
 
 def on_flags(stage: Review, event: Any, version: int) -> Review:
-    """The event's flags, codes or days with a code each, are open; those of the fact it replaces no longer are."""
+    """The event's flags, codes or days with a code each, are open; those of the fact it replaces no longer are.
+
+    What was found of a day's flag stands for the sheet that replaces it, as long as the day's cell is the same.
+    """
     replaced = getattr(event, "replaces", None)
     if not event.flags and replaced is None:
         return stage
-    codes = {flag if isinstance(flag, str) else flag.code for flag in event.flags}
-    kept = frozenset(key for key in stage.open if key[0] != replaced)
-    return msgspec.structs.replace(stage, open=kept | {(version, code) for code in codes})
+    days = {mark.date: mark for mark in getattr(event, "days", ())}
+    cells = {_key(version, flag): None if isinstance(flag, str) else days.get(flag.date) for flag in event.flags}
+    gone = frozenset(key for key in stage.open if key[0] == replaced)
+    carried: dict[FlagKey, str] = {}
+    for key, cell in cells.items():
+        before = (replaced or 0, *key[1:])
+        if before in stage.settled and stage.cells.get(before) == cell:
+            carried[key] = stage.settled[before]
+    return msgspec.structs.replace(
+        stage,
+        open=(stage.open - gone) | (cells.keys() - carried.keys()),
+        settled={**stage.settled, **carried},
+        raised_by={**stage.raised_by, version: event.by.actor} if cells else stage.raised_by,
+        cells={**stage.cells, **cells},
+        closed={**stage.closed, version: gone} if gone else stage.closed,
+    )
+
+
+def _key(version: int, flag: Any) -> FlagKey:
+    return (version, flag, None) if isinstance(flag, str) else (version, flag.code, flag.date)
 
 
 def on_flag_settled(stage: Review, event: FlagSettled, _version: int) -> Review:
     """The stage after: flag settled."""
-    key = (event.version, event.code)
+    key = (event.version, event.code, event.day)
     return msgspec.structs.replace(stage, open=stage.open - {key}, settled={**stage.settled, key: event.finding})
 
 
 def on_fact_withdrawn(stage: Review, event: FactWithdrawn, _version: int) -> Review:
-    """The stage after: fact withdrawn."""
-    return msgspec.structs.replace(
-        stage,
-        open=frozenset(key for key in stage.open if key[0] != event.version),
-        withdrawn=stage.withdrawn | {event.version},
-    )
+    """The stage after: fact withdrawn. Flags of the fact that is in force again are open again; a sheet never is."""
+    taken_back = stage.withdrawn | {event.version}
+    kept = frozenset(key for key in stage.open if key[0] != event.version)
+    again = {key for key in stage.closed.get(event.version, ()) if key[2] is None and key[0] not in taken_back}
+    return msgspec.structs.replace(stage, open=kept | again, withdrawn=taken_back)
 
 
 class SettleFlag(Command, frozen=True, kw_only=True):
-    """Settle a flag: say what was found."""
+    """Settle a flag: say what was found. `day` where it is a day's of a sheet."""
 
     learner: UUID
     version: int
     code: str
+    day: date | None = None
     finding: str
 
 
@@ -79,7 +102,7 @@ class WithdrawFact(Command, frozen=True, kw_only=True):
 
 
 class NoSuchFlag(RuleBroken, frozen=True, kw_only=True):
-    """No open flag has this version and code; `open` lists those that are."""
+    """No open flag has this version, code and day; `open` lists those that are."""
 
     RULE = 14
     open: list[str]

@@ -33,7 +33,7 @@ def _withdrawn(stage_module: Any) -> Evolve:
 
 
 def _on_flag_settled(stage: Training, event: review.FlagSettled, _version: int) -> Training:
-    return training.with_flag_settled(stage, event.version, event.code, event.finding)
+    return training.with_flag_settled(stage, (event.version, event.code, event.day), event.finding)
 
 
 # event → the stages it changes, each with its evolve function

@@ -15,11 +15,14 @@ PRESENT = frozenset({"present", "late"})  # late counts as present (DOMAIN E5)
 
 
 class DayMark(msgspec.Struct, frozen=True, array_like=True):
-    """One day of a sheet: the status and, where present, the minutes. Stored as [date, status, minutes]."""
+    """One day of a sheet: status and minutes present. Stored as [date, status, minutes].
+
+    No minutes: present, but the sheet gives no length and no session is held yet; it counts as 0 until one is.
+    """
 
     date: date
     status: str
-    minutes: int
+    minutes: int | None
 
 
 class FlaggedDay(msgspec.Struct, frozen=True, array_like=True):
@@ -48,21 +51,31 @@ class AttendanceRecorded(Event, frozen=True, kw_only=True, tag="learner.attendan
 
 
 class CompetenceAssessed(Event, frozen=True, kw_only=True, tag="learner.competence-assessed"):
-    """A module's competence was assessed."""
+    """A module's competence was assessed. `replaces`: the version of that module's earlier assessment."""
 
     enrolment: UUID
     module: str
     result: str  # competence_result
+    replaces: int | None
+
+
+FlagKey = tuple[int, str, date | None]  # version of the event that raised it, code, day where it is a day's
 
 
 class Week(msgspec.Struct, frozen=True):
-    """A week's attendance in force: the version it was recorded with, and its days."""
+    """A week's attendance in force: the version it was recorded with, its days, and what keeps some from counting."""
 
     version: int
     entered_on: date
     days: tuple[DayMark, ...]
-    flagged: dict[date, str] = {}  # day → code of what keeps it from counting
+    flags: tuple[FlaggedDay, ...] = ()
+    explained: frozenset[FlaggedDay] = frozenset()  # settled so that they no longer stand in the way
     entered_before: dict[date, date] = {}  # day → first entered on, for days of an earlier version of the week
+
+    @property
+    def flagged(self) -> frozenset[date]:
+        """The days that do not count."""
+        return frozenset(flag.date for flag in self.flags if flag not in self.explained)
 
     def first_entered_on(self, day: date) -> date:
         """The day this day's cell was first typed."""
@@ -70,7 +83,8 @@ class Week(msgspec.Struct, frozen=True):
 
     def minutes_present(self) -> int:
         """Minutes present on days that are not flagged."""
-        return sum(day.minutes for day in self.days if day.status in PRESENT and day.date not in self.flagged)
+        flagged = self.flagged
+        return sum(day.minutes or 0 for day in self.days if day.status in PRESENT and day.date not in flagged)
 
 
 WeekKey = tuple[UUID, UUID, date, str]  # enrolment, group, week, component
@@ -80,7 +94,12 @@ class Training(msgspec.Struct, frozen=True, kw_only=True):
     """Attendance by enrolment, group, week and component; competences by enrolment and module."""
 
     weeks: dict[WeekKey, Week] = {}
-    competences: dict[tuple[UUID, str], int] = {}  # → version
+    assessed: tuple[tuple[tuple[UUID, str], int], ...] = ()  # ((enrolment, module), version)
+
+    @property
+    def competences(self) -> dict[tuple[UUID, str], int]:
+        """(enrolment, module) → version of the assessment in force."""
+        return dict(self.assessed)
 
     def minutes_attended(self, enrolment: UUID) -> int:
         """Minutes present over the enrolment's sheets, flagged days apart."""
@@ -88,42 +107,42 @@ class Training(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def on_attendance_recorded(stage: Training, event: AttendanceRecorded, version: int) -> Training:
-    """The stage after: attendance recorded."""
+    """The stage after: attendance recorded. What was explained of a day stays so while its cell is the same."""
     key = (event.enrolment, event.group, event.week, event.component)
     held = stage.weeks.get(key)
-    flagged = {flag.date: flag.code for flag in event.flags}
+    flags = tuple(event.flags)
+    same = set(held.days).intersection(event.days) if held and held.explained else ()
+    unchanged = {day.date for day in same}
+    explained = frozenset(flag for flag in flags if held and flag in held.explained and flag.date in unchanged)
     before = {day.date: held.first_entered_on(day.date) for day in held.days} if held else {}
     weeks = stage.weeks.copy()
-    weeks[key] = Week(version, event.entered_on, tuple(event.days), flagged, before)
-    return Training(weeks=weeks, competences=stage.competences)
+    weeks[key] = Week(version, event.entered_on, tuple(event.days), flags, explained, before)
+    return Training(weeks=weeks, assessed=stage.assessed)
 
 
 def on_competence_assessed(stage: Training, event: CompetenceAssessed, version: int) -> Training:
     """The stage after: competence assessed."""
-    return msgspec.structs.replace(stage, competences={**stage.competences, (event.enrolment, event.module): version})
+    made = ((event.enrolment, event.module), version)
+    return msgspec.structs.replace(stage, assessed=(*stage.assessed, made))
 
 
-def with_flag_settled(stage: Training, version: int, code: str, finding: str) -> Training:
-    """Days flagged with that code count when it was explained; days another flag stands on do not."""
-    if finding != "explained":
+def with_flag_settled(stage: Training, flag: FlagKey, finding: str) -> Training:
+    """The flagged day counts when it was explained, unless another flag stands on it."""
+    found = week_of(stage, flag[0]) if finding == "explained" else None
+    if found is None:
         return stage
+    key, week = found
+    explained = week.explained | {FlaggedDay(flag[2], flag[1])} if flag[2] else week.explained
     return Training(
-        weeks={
-            key: _without_flag(week, code) if week.version == version else week for key, week in stage.weeks.items()
-        },
-        competences=stage.competences,
+        weeks={**stage.weeks, key: msgspec.structs.replace(week, explained=explained)}, assessed=stage.assessed
     )
 
 
-def _without_flag(week: Week, code: str) -> Week:
-    return msgspec.structs.replace(week, flagged={day: each for day, each in week.flagged.items() if each != code})
-
-
 def withdrawn(stage: Training, version: int) -> Training:
-    """The week or assessment of that version no longer holds."""
+    """The week of that version no longer holds; nor the assessment, and an earlier one of its module is in force."""
     return Training(
         weeks={key: week for key, week in stage.weeks.items() if week.version != version},
-        competences={key: at for key, at in stage.competences.items() if at != version},
+        assessed=tuple(each for each in stage.assessed if each[1] != version),
     )
 
 

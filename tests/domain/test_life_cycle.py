@@ -86,7 +86,7 @@ def test_an_act_the_status_does_not_allow_is_refused_with_those_it_does(status: 
 
 # ── walks ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-Cells = dict[tuple[UUID, UUID, date, str, date], tuple[str, int]]
+Cells = dict[tuple[UUID, UUID, date, str, date], tuple[str, int | None]]
 
 
 class Tried:

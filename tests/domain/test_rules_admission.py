@@ -87,7 +87,7 @@ def test_enrolment_needs_assessment_and_orientation(history: History, missing: l
 def test_a_step_left_out_for_a_recorded_reason_is_no_breach() -> None:
     without = [Missing("assessment", "urgent_intake"), Missing("orientation", "done_elsewhere")]
     given(*VERIFIED).when(but(ENROL, without=without), by=CASEWORKER).then(
-        (AMINA, but(LEARNER_ENROLLED, without=without))
+        (AMINA, but(LEARNER_ENROLLED, without=without, assessment=None))
     )
 
 
@@ -174,6 +174,10 @@ def test_a_further_season_is_a_new_enrolment_and_returning() -> None:
                 season=2026,
                 trade=None,
                 without=without,
+                age_low=17,
+                age_high=17,
+                reference_date=date(2026, 12, 31),
+                assessment=None,
                 profile=but(PROFILE, age=17, standing="returning"),
             ),
         )

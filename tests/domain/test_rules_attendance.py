@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from msgspec.structs import replace as but
 
-from domain.errors import OccurredInFuture, ReasonNeeded, Refused, UnknownCode
+from domain.errors import NotACode, OccurredInFuture, ReasonNeeded, Refused, UnknownCode
 from domain.event import Why
 from domain.group import (
     BadTime,
@@ -39,6 +39,7 @@ from domain.learner.training import (
     SheetEmpty,
 )
 from tests.examples.commands import (
+    ASSESS_COMPETENCE,
     END_ENROLMENT,
     LOCK_ATTENDANCE,
     RECORD_ATTENDANCE,
@@ -50,8 +51,10 @@ from tests.examples.path import (
     AMINA,
     ATTENDANCE_RECORDED,
     ATTENDING,
+    COMPETENCE_ASSESSED,
     ENROLLED,
     ENROLMENT,
+    FLAG_SETTLED,
     FLAGGED,
     FLAGGED_ATTENDANCE,
     LEFT,
@@ -218,9 +221,9 @@ def test_explaining_one_flag_does_not_make_days_of_another_count() -> None:
     held = but(SESSIONS_HELD, on=THURSDAY, sessions=[HeldSession(THURSDAY, "workshop", 100)])
     two = sheet(cell(MONDAY, minutes=50), cell(THURSDAY))
     flagged = given(*SEATED, (WORKSHOP, held), parameter("closed_days", "2025-10-09")).when(two, by=EDUCATOR)
-    settled = flagged.accepted().when(but(SETTLE_FLAG, code="without-held-session"), by=COORDINATOR).accepted()
+    settled = flagged.accepted().when(but(SETTLE_FLAG, day=MONDAY), by=COORDINATOR).accepted()
     assert minutes_attended(settled) == 50
-    both = settled.when(but(SETTLE_FLAG, code="on-closed-day"), by=COORDINATOR).accepted()
+    both = settled.when(but(SETTLE_FLAG, code="on-closed-day", day=THURSDAY), by=COORDINATOR).accepted()
     assert minutes_attended(both) == 150
 
 
@@ -231,19 +234,91 @@ def test_a_flag_is_settled_once_and_the_same_finding_again_changes_nothing() -> 
 
 
 def test_an_unknown_flag_is_refused_with_the_open_ones() -> None:
-    command = SettleFlag(learner=AMINA, version=8, code="in-future", finding="shrug")
+    command = but(SETTLE_FLAG, code="in-future", finding="shrug")
     given(*FLAGGED).when(command, by=COORDINATOR).refused(
         UnknownCode(pointer="/finding", list="flag_finding", value="shrug"),
-        NoSuchFlag(pointer="/code", open=["8:without-held-session"]),
+        NoSuchFlag(pointer="/code", open=["8:without-held-session:2025-10-08"]),
     )
+
+
+def test_a_days_flag_is_settled_by_its_day_and_for_a_reason() -> None:
+    undated = SettleFlag(learner=AMINA, version=8, code="without-held-session", finding="explained")
+    given(*FLAGGED).when(undated, by=COORDINATOR).refused(
+        NoSuchFlag(pointer="/day", open=["8:without-held-session:2025-10-08"]), ReasonNeeded(pointer="/why", days=30)
+    )
+    given(*FLAGGED).when(SETTLE_FLAG, by=COORDINATOR).then((AMINA, FLAG_SETTLED))
+
+
+def test_of_two_days_with_one_flag_each_is_settled_alone() -> None:
+    both = given(*SEATED).when(sheet(cell(WEDNESDAY, minutes=60), cell(THURSDAY, minutes=90)), by=EDUCATOR).accepted()
+    one = both.when(but(SETTLE_FLAG, on=THURSDAY, day=THURSDAY), by=COORDINATOR).accepted()
+    assert minutes_attended(one) == 90
+    assert one.state("learner", AMINA).review.open == {(8, "without-held-session", WEDNESDAY)}
 
 
 def test_the_flags_of_a_week_go_with_it_when_it_is_replaced_or_taken_back() -> None:
     corrected = given(*FLAGGED).when(sheet(cell(WEDNESDAY, "absent"), correct=True), by=EDUCATOR)
-    assert corrected.accepted().state("learner", AMINA).review.open == {(9, "without-held-session")}
+    assert corrected.accepted().state("learner", AMINA).review.open == {(9, "without-held-session", WEDNESDAY)}
     back = given(*FLAGGED).when(WITHDRAW_FACT, by=COORDINATOR).accepted()
     assert back.state("learner", AMINA).review.open == frozenset()
     assert minutes_attended(back) == 0
+
+
+# ── a day whose length is not known yet ──────────────────────────────────────────────────────────────────────────────
+
+HELD_LATER = but(SESSIONS_HELD, sessions=[*SESSIONS_HELD.sessions, HeldSession(WEDNESDAY, "workshop", 90)], replaces=3)
+
+
+def test_presence_before_its_session_has_no_length_and_counts_nothing() -> None:
+    early = given(*SEATED).when(sheet(cell(WEDNESDAY)), by=EDUCATOR)
+    event = recorded(early)
+    assert event.days == [DayMark(WEDNESDAY, "present", None)]
+    assert event.flags == [FlaggedDay(WEDNESDAY, "without-held-session")]
+    explained = early.when(but(SETTLE_FLAG, on=WEDNESDAY), by=COORDINATOR).accepted()
+    assert minutes_attended(explained) == 0
+
+
+@pytest.mark.parametrize(("sent", "minutes"), [(None, 90), (45, 45)])
+def test_the_cell_typed_again_once_the_session_is_held_is_filled_in(sent: int | None, minutes: int) -> None:
+    early = given(*SEATED).when(sheet(cell(WEDNESDAY)), by=EDUCATOR).accepted()
+    early.when(sheet(cell(WEDNESDAY)), by=EDUCATOR, today=THURSDAY).nothing()
+    held = but(RECORD_SESSIONS, on=THURSDAY, sessions=HELD_LATER.sessions)
+    after = early.when(held, by=EDUCATOR).accepted()
+    filled = after.when(sheet(cell(WEDNESDAY, minutes=sent)), by=EDUCATOR, today=THURSDAY)
+    event = recorded(filled)
+    assert (event.days, event.flags, event.replaces) == ([DayMark(WEDNESDAY, "present", minutes)], [], 8)
+    assert minutes_attended(filled) == minutes
+    assert filled.state("learner", AMINA).review.open == frozenset()
+
+
+def test_another_status_is_no_filling_in() -> None:
+    early = given(*SEATED).when(sheet(cell(WEDNESDAY)), by=EDUCATOR).accepted()
+    early.when(sheet(cell(WEDNESDAY, "absent")), by=EDUCATOR).refused(
+        AttendanceDiffers(
+            pointer="/rows/0/days/0", learner=AMINA, day=str(WEDNESDAY), stored="present", sent="absent 0"
+        )
+    )
+
+
+def test_a_length_on_the_sheet_is_no_session_and_stays_as_it_is() -> None:
+    early = given(*SEATED).when(sheet(cell(WEDNESDAY, minutes=60)), by=EDUCATOR).accepted()
+    after = early.when(but(RECORD_SESSIONS, on=THURSDAY, sessions=HELD_LATER.sessions), by=EDUCATOR).accepted()
+    after.when(sheet(cell(WEDNESDAY)), by=EDUCATOR, today=THURSDAY).nothing()
+
+
+def test_a_weeks_sessions_name_the_list_they_replace() -> None:
+    longer = but(RECORD_SESSIONS, on=THURSDAY, sessions=HELD_LATER.sessions)
+    first = given(*SEATED).when(longer, by=EDUCATOR)
+    first.then((WORKSHOP, but(SESSIONS_HELD, on=THURSDAY, sessions=HELD_LATER.sessions, replaces=3)))
+    again = first.when(but(longer, sessions=[]), by=EDUCATOR)
+    again.then((WORKSHOP, but(SESSIONS_HELD, on=THURSDAY, sessions=[], replaces=4)))
+
+
+def test_a_session_starts_within_the_day() -> None:
+    held = [HeldSession(MONDAY, "workshop", 60, starts=starts) for starts in (0, 1439, 1440, -1)]
+    given(*SEATED).when(but(RECORD_SESSIONS, sessions=held), by=EDUCATOR).refused(
+        BadTime(pointer="/sessions/2/starts", value=1440), BadTime(pointer="/sessions/3/starts", value=-1)
+    )
 
 
 # ── rule 15: corrections ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -412,6 +487,18 @@ def test_a_month_is_named_by_its_first_day_and_locked_once() -> None:
 def test_hours_attended_and_held_are_counted_when_the_enrolment_ends() -> None:
     ended = given(*FLAGGED).when(END_ENROLMENT, by=CASEWORKER).accepted().events()[0]
     assert (ended.minutes_attended, ended.minutes_held) == (180, 300)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("module", ["", "M 1", "Amina B.", "-1", "M" * 41, "م1"])
+def test_a_module_is_named_by_a_code(module: str) -> None:
+    given(*ATTENDING).when(but(ASSESS_COMPETENCE, module=module), by=EDUCATOR).refused(NotACode(pointer="/module"))
+
+
+def test_a_second_assessment_of_a_module_names_the_first() -> None:
+    first = given(*ATTENDING).when(ASSESS_COMPETENCE, by=EDUCATOR)
+    first.then((AMINA, COMPETENCE_ASSESSED))
+    first.when(ASSESS_COMPETENCE, by=EDUCATOR).then((AMINA, but(COMPETENCE_ASSESSED, replaces=9)))
+    first.when(but(ASSESS_COMPETENCE, module="M2"), by=EDUCATOR).then((AMINA, but(COMPETENCE_ASSESSED, module="M2")))
 
 
 def test_a_competence_has_a_known_result_and_an_active_enrolment() -> None:

@@ -115,8 +115,18 @@ def test_candidates_get_the_next_number_of_their_session() -> None:
     )
     command = but(LIST_CANDIDATE, learner=OMAR, enrolment=OMARS)
     given(*CANDIDATE, *omar).when(command, by=COORDINATOR).then(
-        (OMAR, but(CANDIDATE_LISTED, enrolment=OMARS, candidate_number="0002", flags=["missing-latin-name"])),
         (SESSION, but(CANDIDATE_ENTERED, learner=OMAR, enrolment=OMARS, candidate_number="0002")),
+        (
+            OMAR,
+            but(
+                CANDIDATE_LISTED,
+                by=but(COORDINATOR, cause=EventRef(SESSION, 3)),
+                enrolment=OMARS,
+                candidate_number="0002",
+                verification=2,
+                flags=["missing-latin-name"],
+            ),
+        ),
     )
 
 
@@ -178,9 +188,9 @@ def test_a_missing_form_of_the_name_is_flagged_when_listed(names: list[NameGiven
     recorded = given(*ASSESSED_IN_TRADE).when(but(RECORD_IDENTITY, on=date(2026, 5, 21), names=names), by=CASEWORKER)
     verified = but(IDENTITY_VERIFIED, verifies=recorded.accepted().answer.events[0].version)
     history = tuple((new.stream, new.event) for new in recorded.scenario.streams.log)
-    listed = given(*history, (AMINA, verified)).when(LIST_CANDIDATE, by=COORDINATOR).accepted().events()[0]
+    _, listed = given(*history, (AMINA, verified)).when(LIST_CANDIDATE, by=COORDINATOR).accepted().events()
     assert isinstance(listed, CandidateListed)
-    assert listed.flags == flags
+    assert (listed.flags, listed.verification) == (flags, 11)
 
 
 def test_an_empty_list_is_not_closed() -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from datetime import date
-from uuid import UUID
 
 import pytest
 from msgspec.structs import replace as but
 
-from domain.errors import UnknownCode, UnknownStream
+from domain.errors import TextUnreadable, UnknownCode, UnknownStream
 from domain.kind import ReasonGiven
 from domain.learner.admission import AgeOutsideBand, IdentityErased, InSchoolNow, LearnerEnrolled
 from domain.learner.identification import (
@@ -17,10 +16,12 @@ from domain.learner.identification import (
     CnieNotAuthorised,
     Contacts,
     EligibilityAssessed,
+    Evidence,
     GrantDerogation,
     Identifier,
     IdentifierUnreadable,
     Identity,
+    IdentityVerified,
     NameGiven,
     NamesMissing,
     NameUnreadable,
@@ -28,6 +29,8 @@ from domain.learner.identification import (
     PersonName,
     RuleNotDerogable,
     VerifyIdentity,
+    Witness,
+    WitnessGiven,
 )
 from domain.learner.review import WithdrawFact
 from domain.sealed import clear
@@ -57,7 +60,7 @@ from tests.examples.path import (
     VERIFIED,
 )
 from tests.examples.people import CASEWORKER, DIRECTORATE, id_of
-from tests.examples.places import CONVENTION_SIGNED, SEASON, WORLD, History, parameter
+from tests.examples.places import CENTRE, CONVENTION_SIGNED, SEASON, WORLD, History, parameter
 from tests.scenario import Outcome, given
 
 TAKE_BACK = ReasonGiven("entry_error")
@@ -108,7 +111,7 @@ def test_a_parameter_moves_the_band_and_the_reference_date() -> None:
 def test_a_reference_day_the_month_lacks_is_its_last_day() -> None:
     parameters = (parameter("age_reference_month", "6"),)
     outcome = given(*VERIFIED, *parameters).when(ASSESS_ELIGIBILITY, by=CASEWORKER)
-    outcome.then((AMINA, but(ELIGIBILITY_ASSESSED, reference_date=date(2025, 6, 30))))
+    outcome.then((AMINA, but(ELIGIBILITY_ASSESSED, reference_date=date(2025, 6, 30), parameters=1)))
 
 
 def test_a_parameter_holds_from_its_day_on() -> None:
@@ -204,7 +207,7 @@ def test_an_assessment_is_recorded_whatever_its_result(
 
 def test_an_assessment_without_a_convention_takes_the_parameters_band() -> None:
     history = (*VERIFIED, parameter("age_min", "15"), parameter("age_max", "18"))
-    expected = but(ELIGIBILITY_ASSESSED, convention=None, age_min=15, age_max=18)
+    expected = but(ELIGIBILITY_ASSESSED, convention=None, age_min=15, age_max=18, parameters=2)
     given(*history).when(but(ASSESS_ELIGIBILITY, convention=None), by=CASEWORKER).then((AMINA, expected))
 
 
@@ -341,23 +344,90 @@ def test_a_verification_is_of_the_identity_in_force() -> None:
     given(*IDENTIFIED).when(VERIFY_IDENTITY, by=CASEWORKER).then((AMINA, but(IDENTITY_VERIFIED, verifies=1)))
 
 
-WITNESSES = [UUID(int=1), UUID(int=2)]
+WITNESSES = [WitnessGiven("فاطمة بنسالم", "aunt", "family booklet"), WitnessGiven("Hassan Rami", "neighbour")]
+ATTEST = VerifyIdentity(learner=AMINA, witnesses=WITNESSES, centre=CENTRE)
+ACCEPTED = parameter("witness_attestation_accepted", "yes")
 
 
-def test_a_verification_names_a_document_or_two_adults() -> None:
-    for witnesses in ([], WITNESSES[:1], [WITNESSES[0]] * 2):
-        command = VerifyIdentity(learner=AMINA, attested_by=witnesses)
-        given(*IDENTIFIED).when(command, by=CASEWORKER).refused(NothingVerifies(pointer="/document_type"))
+def test_a_verification_names_a_document_or_two_adults_and_a_centre() -> None:
+    twice = [WITNESSES[1], but(WITNESSES[1], name="HASSAN  RAMI")]
+    for witnesses, pointer in (([], "/document_type"), (WITNESSES[:1], "/witnesses"), (twice, "/witnesses")):
+        command = but(ATTEST, witnesses=witnesses)
+        given(*IDENTIFIED, ACCEPTED).when(command, by=CASEWORKER).refused(NothingVerifies(pointer=pointer))
+    alone = but(ATTEST, centre=None)
+    given(*IDENTIFIED, ACCEPTED).when(alone, by=CASEWORKER).refused(NothingVerifies(pointer="/centre"))
 
 
-def test_two_adults_suffice_where_the_exam_authority_accepts_it() -> None:
-    command = VerifyIdentity(learner=AMINA, attested_by=WITNESSES)
-    given(*IDENTIFIED).when(command, by=CASEWORKER).refused(
-        AttestationNotAccepted(pointer="/attested_by", parameter="witness_attestation_accepted")
+def test_two_adults_and_a_centre_suffice_where_the_exam_authority_accepts_it() -> None:
+    given(*IDENTIFIED).when(ATTEST, by=CASEWORKER).refused(
+        AttestationNotAccepted(pointer="/witnesses", parameter="witness_attestation_accepted")
     )
-    accepted = parameter("witness_attestation_accepted", "yes")
-    stage = given(*IDENTIFIED, accepted).when(command, by=CASEWORKER).accepted().state("learner", AMINA)
-    assert stage.identification.verification.by_document is False
+    outcome = given(*IDENTIFIED, ACCEPTED).when(ATTEST, by=CASEWORKER).accepted()
+    (event,) = outcome.events()
+    assert isinstance(event, IdentityVerified)
+    assert (event.by_document, event.centre, event.verifies) == (False, CENTRE, 1)
+    kept = [Witness("فاطمة بنسالم", "aunt", "family booklet"), Witness("Hassan Rami", "neighbour")]
+    assert event.evidence == clear(Evidence(witnesses=kept))
+    assert outcome.state("learner", AMINA).identification.verification.by_document is False
+
+
+def test_a_centre_that_stands_by_an_attestation_is_a_centre_and_is_guarded() -> None:
+    nowhere = but(ATTEST, centre=AMINA)
+    given(*IDENTIFIED, ACCEPTED).when(nowhere, by=CASEWORKER).refused(
+        UnknownStream(pointer="/centre", kind="centre", id=AMINA)
+    )
+    outcome = given(*IDENTIFIED, ACCEPTED).when(ATTEST, by=CASEWORKER).accepted()
+    assert CENTRE in dict(outcome.scenario.streams.appends[-1].guards)
+
+
+def test_the_number_of_a_paper_is_sealed_and_that_of_a_cnie_needs_an_authorisation() -> None:
+    command = but(VERIFY_IDENTITY, document_type="cnie", document_number="BK 123456")
+    given(*IDENTIFIED).when(command, by=CASEWORKER).refused(
+        CnieNotAuthorised(pointer="/document_number", parameter="cnie_authorisation")
+    )
+    authorised = given(*IDENTIFIED, parameter("cnie_authorisation", "D-1")).when(command, by=CASEWORKER)
+    (event,) = authorised.accepted().events()
+    assert isinstance(event, IdentityVerified)
+    assert event.evidence == clear(Evidence("cnie", "BK 123456"))
+
+
+def test_what_witnesses_say_is_cleaned_and_read() -> None:
+    command = but(ATTEST, witnesses=[WitnessGiven("12", "aunt"), WitnessGiven("Hassan", "a\nb", "")])
+    given(*IDENTIFIED, ACCEPTED).when(command, by=CASEWORKER).refused(
+        TextUnreadable(pointer="/witnesses/1/relation", problem="control-character"),
+        TextUnreadable(pointer="/witnesses/1/document", problem="empty-text"),
+        NameUnreadable(pointer="/witnesses/0/name", problem="no-letter"),
+    )
+
+
+def test_the_commune_is_sealed_with_the_identity_and_cleaned() -> None:
+    identified = given(*WORLD).when(but(IDENTIFY, commune=" Sidi   Moumen"), by=CASEWORKER)
+    known = but(FIRST_IDENTITY, commune="Sidi Moumen")
+    identified.then((AMINA, but(LEARNER_IDENTIFIED, identity=clear(known))))
+    for command, history in ((IDENTIFY, WORLD), (RECORD_IDENTITY, IDENTIFIED)):
+        given(*history).when(but(command, commune="a\u202eb"), by=CASEWORKER).refused(
+            TextUnreadable(pointer="/commune", problem="bidi-override")
+        )
+
+
+def test_why_a_derogation_was_granted_is_sealed_and_its_act_is_read() -> None:
+    given(*VERIFIED).when(GRANT_DEROGATION, by=DIRECTORATE).then((AMINA, DEROGATION_GRANTED))
+    given(*VERIFIED).when(but(GRANT_DEROGATION, act_reference=" "), by=DIRECTORATE).refused(
+        TextUnreadable(pointer="/act_reference", problem="empty-text")
+    )
+
+
+def test_a_second_assessment_of_a_season_names_the_first() -> None:
+    again = given(*ORIENTED).when(but(ASSESS_ELIGIBILITY, on=date(2025, 9, 26)), by=CASEWORKER)
+    again.then((AMINA, but(ELIGIBILITY_ASSESSED, on=date(2025, 9, 26), replaces=4)))
+
+
+def test_an_enrolment_keeps_what_it_was_decided_with() -> None:
+    history = (*born(date(2004, 5, 14)), (AMINA, DEROGATION_GRANTED))
+    event = enrolled(given(*history).when(ENROL, by=CASEWORKER))
+    assert (event.age_low, event.age_high, event.age_min, event.age_max) == (21, 21, 13, 20)
+    assert (event.assessment, event.derogation) == (4, 6)
+    assert enrolled(given(*ORIENTED, (AMINA, DEROGATION_GRANTED)).when(ENROL, by=CASEWORKER)).derogation is None
 
 
 def test_no_personal_fact_is_added_to_an_erased_identity() -> None:
@@ -370,5 +440,5 @@ def test_sex_and_age_of_the_profile_come_from_the_identity_in_force() -> None:
     recorded = Identity([ARABIC], "m", date(2008, 1, 1))
     history = (*ORIENTED, (AMINA, but(IDENTITY_RECORDED, identity=clear(recorded))))
     given(*history).when(ENROL, by=CASEWORKER).then(
-        (AMINA, but(LEARNER_ENROLLED, profile=but(PROFILE, sex="m", age=17)))
+        (AMINA, but(LEARNER_ENROLLED, age_low=17, age_high=17, profile=but(PROFILE, sex="m", age=17)))
     )

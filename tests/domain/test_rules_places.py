@@ -9,8 +9,20 @@ import pytest
 from msgspec.structs import replace as but
 
 from domain.centre import NotPositive
-from domain.convention import AgeBandReversed, BudgetLine, FundingIncomplete, Party, SeasonTarget, Tranche
-from domain.errors import NotAllowedNow, UnknownCode, UnknownStream
+from domain.convention import (
+    AgeBandReversed,
+    AmountNegative,
+    BudgetLine,
+    FundingIncomplete,
+    Party,
+    ReportDue,
+    SeasonTarget,
+    SeasonTwice,
+    Tranche,
+)
+from domain.errors import NotACode, NotAllowedNow, TextUnreadable, UnknownCode, UnknownStream
+from domain.event import By
+from domain.kind import Command
 from domain.organisation import EndsBeforeStart, LocalName, NameMissing
 from domain.parameter import NATIONAL, NotAParameterValue
 from domain.streams import LoginInUse
@@ -19,6 +31,7 @@ from tests.examples.commands import (
     BIND_LOGIN,
     GRANT_ACCESS,
     OPEN_CENTRE,
+    OPEN_GROUP,
     RECORD_WORKER,
     REGISTER_ORGANISATION,
     SET_PARAMETER,
@@ -29,6 +42,8 @@ from tests.examples.places import (
     ACCESS_GRANTED,
     CENTRE,
     CENTRE_OPENED,
+    CONVENTION,
+    CONVENTION_SIGNED,
     JURY_MEMBER,
     LOGIN_BOUND,
     ORGANISATIONS,
@@ -36,6 +51,7 @@ from tests.examples.places import (
     START,
     TRADES_APPROVED,
     WORKER,
+    History,
     parameter,
 )
 from tests.examples.places import OPEN_CENTRE as AN_OPEN_CENTRE
@@ -91,6 +107,64 @@ def test_a_convention_is_checked_all_at_once() -> None:
         EndsBeforeStart(pointer="/ends_on", starts_on="2025-09-01", ends_on="2025-08-31"),
         AgeBandReversed(pointer="/age_max", age_min=19, age_max=15),
     )
+
+
+def test_amounts_are_not_negative_and_a_season_stands_once() -> None:
+    season = SeasonTarget(2025, 80, -1)
+    command = but(SIGN_CONVENTION, seasons=[season, season], unit_rate=-2, budget=[BudgetLine("EDU", -3)])
+    given(*BEFORE_SIGNING).when(command, by=AREF).refused(
+        AmountNegative(pointer="/unit_rate", value=-2),
+        AmountNegative(pointer="/seasons/0/amount", value=-1),
+        AmountNegative(pointer="/seasons/1/amount", value=-1),
+        AmountNegative(pointer="/budget/0/ceiling", value=-3),
+        SeasonTwice(pointer="/seasons", season=2025),
+    )
+
+
+def test_a_convention_keeps_its_account_its_reports_and_when_tranches_fall_due() -> None:
+    tranches = [Tranche(1, 100, ["  signed by\u00a0all "], date(2025, 10, 1))]
+    reports = [ReportDue("final", date(2026, 9, 30))]
+    command = but(SIGN_CONVENTION, number=" 12/2025 ", tranches=tranches, reports=reports, bank_account="011 640 12")
+    signed = but(
+        CONVENTION_SIGNED,
+        tranches=[Tranche(1, 100, ["signed by all"], date(2025, 10, 1))],
+        reports=reports,
+        bank_account="011 640 12",
+    )
+    given(*BEFORE_SIGNING).when(command, by=AREF).then((CONVENTION, signed))
+
+
+def test_free_texts_that_everyone_may_read_are_read_all_at_once() -> None:
+    command = but(
+        SIGN_CONVENTION,
+        number="\u200f ",
+        bank_account="0\u202e1",
+        tranches=[Tranche(1, 1, ["a\nb", "x" * 201])],
+        reports=[ReportDue("the last one", date(2026, 9, 30))],
+    )
+    given(*BEFORE_SIGNING).when(command, by=AREF).refused(
+        TextUnreadable(pointer="/number", problem="empty-text"),
+        TextUnreadable(pointer="/bank_account", problem="bidi-override"),
+        TextUnreadable(pointer="/tranches/0/conditions/0", problem="control-character"),
+        TextUnreadable(pointer="/tranches/0/conditions/1", problem="text-too-long"),
+        NotACode(pointer="/reports/0/kind"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("history", "command", "by", "pointer"),
+    [
+        (ORGANISATIONS, but(OPEN_CENTRE, host="a\tb"), DIRECTORATE, "/host"),
+        (ORGANISATIONS, but(OPEN_CENTRE, commune="a\tb"), DIRECTORATE, "/commune"),
+        (ORGANISATIONS, but(OPEN_CENTRE, name=LocalName(fr="a\tb")), DIRECTORATE, "/name/fr"),
+        ((), but(REGISTER_ORGANISATION, name=LocalName(ar="a\tb")), OPERATOR, "/name/ar"),
+        (AN_OPEN_CENTRE, but(OPEN_GROUP, place="a\tb"), COORDINATOR, "/place"),
+        (AN_OPEN_CENTRE, but(OPEN_GROUP, programme="a\tb"), COORDINATOR, "/programme"),
+        ((), but(SET_PARAMETER, authority="a\tb"), MINISTRY, "/authority"),
+    ],
+)
+def test_a_public_text_is_one_clean_line(history: History, command: Command, by: By, pointer: str) -> None:
+    given(*history).when(command, by=by).refused(TextUnreadable(pointer=pointer, problem="control-character"))
 
 
 def test_a_convention_names_centres_that_exist() -> None:

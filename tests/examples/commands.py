@@ -121,11 +121,18 @@ RECORD_IDENTITY = RecordIdentity(
     sex="f",
     birth_date=path.BORN,
     identifiers=[path.MASSAR],
+    commune="Anfa",
     phone="+212612345678",
 )
-VERIFY_IDENTITY = _copied(path.IDENTITY_VERIFIED, VerifyIdentity, learner=AMINA)
+VERIFY_IDENTITY = _copied(path.IDENTITY_VERIFIED, VerifyIdentity, learner=AMINA, document_type="birth_certificate")
 ASSESS_ELIGIBILITY = _copied(path.ELIGIBILITY_ASSESSED, AssessEligibility, learner=AMINA)
-GRANT_DEROGATION = _copied(path.DEROGATION_GRANTED, GrantDerogation, learner=AMINA)
+GRANT_DEROGATION = _copied(
+    path.DEROGATION_GRANTED,
+    GrantDerogation,
+    learner=AMINA,
+    reason="social_emergency",
+    act_reference="DP-CAS 114/2025",
+)
 ORIENT = _copied(path.LEARNER_ORIENTED, OrientLearner, learner=AMINA)
 ENROL = EnrolLearner(
     on=path.LEARNER_ENROLLED.on,
@@ -169,7 +176,7 @@ DECLARE_OUTCOME = DeclareOutcome(
 VERIFY_OUTCOME = VerifyOutcome(
     on=path.OUTCOME_VERIFIED.on, learner=AMINA, outcome=OUTCOME, method="site_visit", authority=DELEGATION
 )
-SETTLE_FLAG = _copied(path.FLAG_SETTLED, SettleFlag, learner=AMINA)
+SETTLE_FLAG = _copied(path.FLAG_SETTLED, SettleFlag, learner=AMINA, why=ReasonGiven("sheet_reread"))
 WITHDRAW_FACT = WithdrawFact(on=path.FACT_WITHDRAWN.on, learner=AMINA, version=8, why=ReasonGiven("entry_error"))
 
 
@@ -212,8 +219,8 @@ COMMANDS: Final[tuple[Example, ...]] = (
         path.ASSESSED_IN_TRADE,
         LIST_CANDIDATE,
         COORDINATOR,
-        (AMINA, path.CANDIDATE_LISTED),
         (SESSION, path.CANDIDATE_ENTERED),
+        (AMINA, path.CANDIDATE_LISTED),
     ),
     _example(path.LIST_IS_CLOSED, RECORD_MARKS, EN_AGENT, (SESSION, places.MARKS_RECORDED), (AMINA, path.EXAM_MARKED)),
     _example(path.ADMITTED, AWARD_DIPLOMAS, EN_AGENT, (AMINA, path.DIPLOMA_AWARDED)),

@@ -15,7 +15,9 @@ from domain.learner.diploma import CandidateListed, DiplomaAwarded, ExamMarked, 
 from domain.learner.identification import (
     Contacts,
     DerogationGranted,
+    DerogationGround,
     EligibilityAssessed,
+    Evidence,
     Identifier,
     Identity,
     IdentityRecorded,
@@ -66,8 +68,8 @@ LATIN = PersonName("Amina", "Bensalem", "latin")
 BORN = date(2009, 5, 14)  # 16 on 31 December 2025
 MASSAR = Identifier("massar", "R130045678")
 
-FIRST_IDENTITY = Identity([ARABIC], "f", BORN)
-IDENTITY = Identity([ARABIC, LATIN], "f", BORN, identifiers=[MASSAR])
+FIRST_IDENTITY = Identity([ARABIC], "f", BORN, commune="Anfa")
+IDENTITY = Identity([ARABIC, LATIN], "f", BORN, identifiers=[MASSAR], commune="Anfa")
 
 LEARNER_IDENTIFIED = LearnerIdentified(
     on=date(2025, 9, 22),
@@ -75,7 +77,6 @@ LEARNER_IDENTIFIED = LearnerIdentified(
     file_number=FILE_NUMBER,
     season=SEASON,
     province="CAS",
-    commune="Anfa",
     referral=clear(Referral("early_warning_cell", "Collège Ibn Rochd")),
     identity=clear(FIRST_IDENTITY),
 )
@@ -90,9 +91,10 @@ IDENTITY_VERIFIED = IdentityVerified(
     on=date(2025, 9, 24),
     by=CASEWORKER,
     verifies=2,
-    document_type="birth_certificate",
+    by_document=True,
     document=None,
-    attested_by=[],
+    centre=None,
+    evidence=clear(Evidence("birth_certificate")),
 )
 ELIGIBILITY_ASSESSED = EligibilityAssessed(
     on=date(2025, 9, 25),
@@ -106,6 +108,8 @@ ELIGIBILITY_ASSESSED = EligibilityAssessed(
     reference_date=date(2025, 12, 31),
     school_status="dropped_out",
     result="eligible",
+    parameters=0,
+    replaces=None,
     flags=[],
 )
 DEROGATION_GRANTED = DerogationGranted(
@@ -113,15 +117,20 @@ DEROGATION_GRANTED = DerogationGranted(
     by=DIRECTORATE,
     rule=1,
     season=SEASON,
-    reason="social_emergency",
     authority="provincial_directorate",
-    act_reference="DP-CAS 114/2025",
+    ground=clear(DerogationGround("social_emergency", "DP-CAS 114/2025")),
 )
 
 # ── admission ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 LEARNER_ORIENTED = LearnerOriented(
-    on=date(2025, 9, 26), by=CASEWORKER, season=SEASON, level="level_2", trades=["COU"], rationale="own_choice"
+    on=date(2025, 9, 26),
+    by=CASEWORKER,
+    season=SEASON,
+    level="level_2",
+    trades=["COU"],
+    rationale="own_choice",
+    replaces=None,
 )
 PROFILE = Profile(
     sex="f",
@@ -144,6 +153,13 @@ LEARNER_ENROLLED = LearnerEnrolled(
     session_type="regular",
     starts_on=date(2025, 10, 1),
     without=[],
+    age_low=16,
+    age_high=16,
+    age_min=13,
+    age_max=20,
+    reference_date=date(2025, 12, 31),
+    assessment=4,
+    derogation=None,
     profile=PROFILE,
     flags=[],
 )
@@ -174,16 +190,23 @@ FLAGGED_ATTENDANCE = msgspec.structs.replace(
     flags=[FlaggedDay(WEDNESDAY, "without-held-session")],
 )
 COMPETENCE_ASSESSED = CompetenceAssessed(
-    on=date(2026, 5, 18), by=EDUCATOR, enrolment=ENROLMENT, module="M1", result="acquired"
+    on=date(2026, 5, 18), by=EDUCATOR, enrolment=ENROLMENT, module="M1", result="acquired", replaces=None
 )
 
 # ── diploma ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-CANDIDATE_LISTED = CandidateListed(
-    on=date(2026, 5, 25), by=COORDINATOR, enrolment=ENROLMENT, session=SESSION, candidate_number="0001", flags=[]
-)
 CANDIDATE_ENTERED = CandidateEntered(
     on=date(2026, 5, 25), by=COORDINATOR, learner=AMINA, enrolment=ENROLMENT, candidate_number="0001"
+)
+ENTRY = EventRef(SESSION, 2)
+CANDIDATE_LISTED = CandidateListed(
+    on=date(2026, 5, 25),
+    by=msgspec.structs.replace(COORDINATOR, cause=ENTRY),
+    enrolment=ENROLMENT,
+    session=SESSION,
+    candidate_number="0001",
+    verification=3,
+    flags=[],
 )
 MARKS = EventRef(SESSION, 4)
 MINUTES = EventRef(SESSION, 5)
@@ -207,6 +230,7 @@ DIPLOMA_AWARDED = DiplomaAwarded(
     convention=CONVENTION,
     register=Register(DELEGATION, "vocational_diploma", 2026),
     number="EN-2026-77",
+    title="vocational_diploma",
     trade="COU",
     level="level_2",
     minutes=MINUTES,
@@ -247,7 +271,13 @@ OUTCOME_VERIFIED = OutcomeVerified(
 # ── taking back ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 FLAG_SETTLED = FlagSettled(
-    on=date(2025, 10, 13), by=COORDINATOR, version=8, code="without-held-session", finding="explained"
+    on=date(2025, 10, 13),
+    by=COORDINATOR,
+    why=Why("sheet_reread"),
+    version=8,
+    code="without-held-session",
+    day=WEDNESDAY,
+    finding="explained",
 )
 FACT_WITHDRAWN = FactWithdrawn(on=date(2025, 10, 13), by=COORDINATOR, why=Why("entry_error"), version=8)
 
@@ -262,7 +292,7 @@ SEATED: History = (*ENROLLED, (AMINA, GROUP_JOINED), (WORKSHOP, SEAT_TAKEN), (WO
 ATTENDING: History = (*SEATED, (AMINA, ATTENDANCE_RECORDED))
 FLAGGED: History = (*SEATED, (AMINA, FLAGGED_ATTENDANCE))
 ASSESSED_IN_TRADE: History = (*ATTENDING, (AMINA, COMPETENCE_ASSESSED), (SESSION, SESSION_OPENED))
-CANDIDATE: History = (*ASSESSED_IN_TRADE, (AMINA, CANDIDATE_LISTED), (SESSION, CANDIDATE_ENTERED))
+CANDIDATE: History = (*ASSESSED_IN_TRADE, (SESSION, CANDIDATE_ENTERED), (AMINA, CANDIDATE_LISTED))
 LIST_IS_CLOSED: History = (*CANDIDATE, (SESSION, LIST_CLOSED))
 MARKED: History = (*LIST_IS_CLOSED, (SESSION, MARKS_RECORDED), (AMINA, EXAM_MARKED))
 ADMITTED: History = (*MARKED, (SESSION, MINUTES_SIGNED))

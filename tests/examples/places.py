@@ -144,6 +144,8 @@ CONVENTION_SIGNED = ConventionSigned(
     ends_on=date(2026, 8, 31),
     tranches=[],
     budget=[],
+    bank_account=None,
+    reports=[],
     signature="paper",
     documents=[],
 )
@@ -197,6 +199,7 @@ SESSIONS_HELD = SessionsHeld(
     by=EDUCATOR,
     week=WEEK,
     sessions=[HeldSession(MONDAY, "workshop", 180), HeldSession(TUESDAY, "workshop", 120)],
+    replaces=None,
 )
 ATTENDANCE_LOCKED = AttendanceLocked(on=date(2025, 11, 5), by=COORDINATOR, month=OCTOBER)
 

@@ -367,9 +367,9 @@ def _withdraw(walk: Walk, who: int, what: int) -> Act:
 
 def _settle(walk: Walk, who: int, what: int) -> Act:
     learner, state = walk.learner(who)
-    version, code = next(iter(sorted(state.review.open)), (what, "in-future"))
+    version, code, day = next(iter(sorted(state.review.open, key=str)), (what, "in-future", None))
     finding = ("explained", "confirmed", "dismissed")[what % 3]
-    return SettleFlag(learner=learner, version=version, code=code, finding=finding), COORDINATOR
+    return SettleFlag(learner=learner, version=version, code=code, day=day, finding=finding, why=WHY), COORDINATOR
 
 
 Move = Callable[[Walk, int, int], "Act | None"]

@@ -107,7 +107,7 @@ def identified() -> LearnerIdentified:
     identity = Identity(names=[PersonName("سلمى", "المثال", "arabic")], sex="f")
     return LearnerIdentified(
         on=MONDAY, by=BY, file_number=f"2025-CAS-{uuid4().int % 10**6:06d}-X", season=2025, province="CAS",
-        commune=None, referral=clear(Referral("family")), identity=clear(identity),
+        referral=clear(Referral("family")), identity=clear(identity),
     )  # fmt: skip
 
 
@@ -115,7 +115,9 @@ def enrolled(enrolment: UUID) -> LearnerEnrolled:
     profile = Profile("f", 15, "CAS", "urban", "3AC", "dropped_out", "new")
     return LearnerEnrolled(
         on=MONDAY, by=BY, enrolment=enrolment, season=2025, centre=CENTRE, convention=UUID(int=4), level="level_1",
-        trade=None, session_type="regular", starts_on=MONDAY, without=[], profile=profile, flags=[],
+        trade=None, session_type="regular", starts_on=MONDAY, without=[], age_low=None, age_high=None,
+        age_min=13, age_max=20, reference_date=date(2025, 12, 31), assessment=None, derogation=None, profile=profile,
+        flags=[],
     )  # fmt: skip
 
 

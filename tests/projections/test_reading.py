@@ -229,7 +229,7 @@ def test_the_timeline_has_every_event_with_what_it_says(
         LEARNER_IDENTIFIED.on,
         LEARNER_IDENTIFIED.by.actor,
     )
-    assert first.facts == {"file_number": FILE_NUMBER, "season": 2025, "province": "CAS", "commune": "Anfa"}
+    assert first.facts == {"file_number": FILE_NUMBER, "season": 2025, "province": "CAS"}
     assert [line.changes["status"][1] for line in lines if "status" in line.changes] == [
         "identified", "assessed", "oriented", "enrolled", "candidate", "graduated", "left", "placed", "inserted",
     ]  # fmt: skip

@@ -52,7 +52,7 @@ from domain.sealed import Erased
 from domain.values import season_of
 
 
-def orient_learner(command: OrientLearner, act: Act) -> Changes:
+def orient_learner(command: OrientLearner, act: Act, *, learner: Learner) -> Changes:
     """The learner is oriented for the season. Refuses UnknownCode."""
     refuse_if(
         refuse_unknown("programme_level", command.level, "/level", act.on),
@@ -60,7 +60,9 @@ def orient_learner(command: OrientLearner, act: Act) -> Changes:
         refuse_unknown("orientation_rationale", command.rationale, "/rationale", act.on),
         unknown_season(command.season),
     )
-    return [(command.learner, act.event(LearnerOriented, command, season=command.season or season_of(act.on)))]
+    season = command.season or season_of(act.on)
+    replaces = learner.admission.orientations.get(season)
+    return [(command.learner, act.event(LearnerOriented, command, season=season, replaces=replaces))]
 
 
 def _bad_codes(command: EnrolLearner, on: date) -> list[RuleBroken | None]:
@@ -136,11 +138,12 @@ def enrol_learner(
     day = reference_date(act.parameters, season, act.on)
     band = age_band(convention, act.parameters, act.on)
     ages = ages_of(identity, day)
-    waived = (1, season) in learner.identification.derogations
+    derogation = None if admits(ages, band) else learner.identification.derogations.get((1, season))
+    assessment = learner.identification.assessments.get(season)
     refuse_if(
         *_bad_codes(command, act.on),
         None
-        if waived or admits(ages, band) or ages is None
+        if derogation is not None or admits(ages, band) or ages is None
         else AgeOutsideBand(age=ages[0], age_min=band[0], age_max=band[1], reference_date=str(day)),
         InSchoolNow(pointer="/school_status", school_status=command.school_status)
         if command.school_status in IN_SCHOOL
@@ -164,7 +167,21 @@ def enrol_learner(
         standing="returning" if learner.admission.enrolments else "new",
     )
     flags = age_flags(ages, band) + STATUS_FLAGS.get(command.school_status, [])
-    event = act.event(LearnerEnrolled, command, season=season, starts_on=starts_on, profile=profile, flags=flags)
+    event = act.event(
+        LearnerEnrolled,
+        command,
+        season=season,
+        starts_on=starts_on,
+        age_low=ages[0] if ages else None,
+        age_high=ages[1] if ages else None,
+        age_min=band[0],
+        age_max=band[1],
+        reference_date=day,
+        assessment=assessment.version if assessment else None,
+        derogation=derogation,
+        profile=profile,
+        flags=flags,
+    )
     return [(command.learner, event)]
 
 

@@ -67,7 +67,10 @@ def list_candidate(
     session: DiplomaSession,
     identities: Mapping[UUID, Identity | Erased],
 ) -> Changes:
-    """The learner stands on the session's list under the next number. Source: DOMAIN rules 18, 48."""
+    """The learner stands on the session's list under the next number. Source: DOMAIN rules 18, 48.
+
+    The session's event comes first: the learner's is caused by it, and names its version.
+    """
     held, broken = enrolment_of(learner, command.enrolment, active=False)
     if held is None:
         refuse_if(broken)
@@ -75,8 +78,9 @@ def list_candidate(
     listed = learner.diploma.candidatures.get(command.enrolment)
     if listed is not None and listed.session == command.session:
         return []
+    verification = learner.identification.verification
     refuse_if(
-        None if learner.identification.verification else IdentityNotVerified(),
+        None if verification else IdentityNotVerified(),
         None if status_of(session) == "open" else ListClosed(pointer="/session", status=status_of(session)),
         AlreadyListed(pointer="/enrolment", candidate_number=listed.candidate_number)
         if listed is not None and listed.decision in (None, "admitted")
@@ -84,11 +88,17 @@ def list_candidate(
         *_not_in_session(session, held),
     )
     number = f"{len(session.candidates) + 1:04d}"
-    flags = _missing_forms(identities.get(command.learner))
-    return [
-        (command.learner, act.event(CandidateListed, command, candidate_number=number, flags=flags)),
-        (command.session, act.event(CandidateEntered, command, candidate_number=number)),
-    ]
+    assert verification is not None, "a candidate without one was refused"
+    listed_as = act.event(
+        CandidateListed,
+        command,
+        candidate_number=number,
+        verification=verification.version,
+        flags=_missing_forms(identities.get(command.learner)),
+    )
+    entered = act.event(CandidateEntered, command, candidate_number=number)
+    caused = msgspec.structs.replace(act.by, cause=EventRef(command.session, session.version + 1))
+    return [(command.session, entered), (command.learner, msgspec.structs.replace(listed_as, by=caused))]
 
 
 def _unreadable(award: AwardLine, at: int) -> NumberUnreadable | None:
@@ -225,6 +235,7 @@ def _award(
         convention=enrolment.convention,
         register=Register(session.authority, session.diploma_kind, session.year),
         number=award.number,
+        title=session.diploma_kind,
         trade=enrolment.trade,
         level=enrolment.level,
         minutes=minutes,

@@ -8,7 +8,8 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from domain.codes import refuse_unknown
+from domain.arabic import fold
+from domain.codes import Texts, refuse_unknown
 from domain.convention import Convention
 from domain.errors import RuleBroken, UnknownCode, refuse_if
 from domain.kind import Act, Changes, CommandSpec, Reads
@@ -20,7 +21,9 @@ from domain.learner.identification import (
     CnieNotAuthorised,
     Contacts,
     DerogationGranted,
+    DerogationGround,
     EligibilityAssessed,
+    Evidence,
     GrantDerogation,
     Identifier,
     IdentifierUnreadable,
@@ -38,6 +41,7 @@ from domain.learner.identification import (
     Referral,
     RuleNotDerogable,
     VerifyIdentity,
+    Witness,
 )
 from domain.learner.state import Learner
 from domain.parameters import Parameters
@@ -45,6 +49,7 @@ from domain.sealed import Erased, SealedFact, clear
 from domain.values import BadText, age_range, clean_identifier, clean_name, file_number, script_of, season_of
 
 DEROGABLE = (1,)
+COMMUNE = 100  # characters
 
 
 def opens_identity(command: Any, seen: Mapping[str, Any]) -> dict[UUID, SealedFact[Any]]:
@@ -99,7 +104,10 @@ def _cnie_refused(identifier: Identifier, at: int, act: Act) -> CnieNotAuthorise
 def identify_learner(command: IdentifyLearner, act: Act) -> Changes:
     """The young person has a record and a file number (redrawn when another holds it). Source: DOMAIN §4, rule 48."""
     names, unreadable = _clean(command.names)
+    texts = Texts()
+    commune = texts.read_any(command.commune, "/commune", COMMUNE)
     refuse_if(
+        *texts.broken,
         *unreadable,
         *_bad_identity(command, act),
         refuse_unknown("province", command.province, "/province", act.on),
@@ -108,7 +116,12 @@ def identify_learner(command: IdentifyLearner, act: Act) -> Changes:
     )
     season = command.season or season_of(act.on)
     identity = Identity(
-        names, command.sex, command.birth_date, command.birth_certainty, identifiers=command.identifiers
+        names,
+        command.sex,
+        command.birth_date,
+        command.birth_certainty,
+        identifiers=command.identifiers,
+        commune=commune,
     )
     event = act.event(
         LearnerIdentified,
@@ -139,7 +152,10 @@ def record_identity(
     sent = Contacts(command.phone, command.address) if command.phone or command.address else None
     held_contacts = contacts.get(command.learner)
     names, unreadable = _clean(command.names)
+    texts = Texts()
+    commune = texts.read_any(command.commune, "/commune", COMMUNE)
     refuse_if(
+        *texts.broken,
         *unreadable,
         *_bad_identity(command, act),
         IdentityErased()
@@ -154,6 +170,7 @@ def record_identity(
         command.birth_place,
         command.nationality,
         command.identifiers,
+        commune,
     )
     if identities.get(command.learner) == identity and sent in (None, held_contacts):
         return []
@@ -167,20 +184,64 @@ def record_identity(
     return [(command.learner, event)]
 
 
+def _evidence(command: VerifyIdentity) -> tuple[Evidence, list[RuleBroken | None]]:
+    texts = Texts()
+    broken: list[RuleBroken | None] = []
+    witnesses: list[Witness] = []
+    for at, each in enumerate(command.witnesses):
+        here = f"/witnesses/{at}"
+        relation = texts.read(each.relation, f"{here}/relation", 100)
+        document = texts.read_any(each.document, f"{here}/document", 100)
+        try:
+            witnesses.append(Witness(clean_name(each.name), relation, document))
+        except BadText as bad:
+            broken.append(NameUnreadable(pointer=f"{here}/name", problem=bad.code))
+    number = texts.read_any(command.document_number, "/document_number", 60)
+    return Evidence(command.document_type, number, witnesses), [*broken, *texts.broken]
+
+
+def _not_attested(command: VerifyIdentity, evidence: Evidence, act: Act) -> RuleBroken | None:
+    """Rule 18, where no document verifies."""
+    if len({fold(each.name) for each in evidence.witnesses}) < 2:
+        return NothingVerifies(pointer="/witnesses" if command.witnesses else "/document_type")
+    if command.centre is None:
+        return NothingVerifies(pointer="/centre")
+    if act.parameters.is_yes("witness_attestation_accepted", act.on):
+        return None
+    return AttestationNotAccepted(pointer="/witnesses", parameter="witness_attestation_accepted")
+
+
 def verify_identity(command: VerifyIdentity, act: Act, *, learner: Learner) -> Changes:
-    """The identity in force is verified (rule 18): by a document, or by two adults where a parameter accepts it."""
-    witnesses = len(set(command.attested_by))
-    accepted = act.parameters.is_yes("witness_attestation_accepted", act.on)
+    """The identity in force is verified (rule 18): by a document, or by two adults where a parameter accepts it.
+
+    Two names that differ in spelling only are one witness. Refuses NothingVerifies, AttestationNotAccepted and others.
+    """
+    evidence, unreadable = _evidence(command)
+    by_document = command.document_type is not None
     refuse_if(
+        *unreadable,
         refuse_unknown("identity_document_type", command.document_type, "/document_type", act.on),
-        NothingVerifies(pointer="/document_type") if command.document_type is None and witnesses < 2 else None,
-        AttestationNotAccepted(pointer="/attested_by", parameter="witness_attestation_accepted")
-        if command.document_type is None and witnesses >= 2 and not accepted
-        else None,
+        None if by_document or unreadable else _not_attested(command, evidence, act),
+        _cnie_number_refused(command, act),
     )
     identity = learner.identification.identity
     assert identity is not None, "LearnerIdentified is every learner's first event and records an identity"
-    return [(command.learner, act.event(IdentityVerified, command, verifies=identity.version))]
+    verified = act.event(
+        IdentityVerified, command, verifies=identity.version, by_document=by_document, evidence=clear(evidence)
+    )
+    return [(command.learner, verified)]
+
+
+def _cnie_number_refused(command: VerifyIdentity, act: Act) -> CnieNotAuthorised | None:
+    """Rule 47: that the card was shown may be said; its number is kept only where an authorisation is set."""
+    is_kept = command.document_type == "cnie" and command.document_number is not None
+    if not is_kept or act.parameters.text("cnie_authorisation", act.on):
+        return None
+    return CnieNotAuthorised(pointer="/document_number", parameter="cnie_authorisation")
+
+
+def _centre_of(command: VerifyIdentity, _seen: Mapping[str, Any]) -> Reads:
+    return {} if command.centre is None else {"centre": ("centre", command.centre)}
 
 
 def reference_date(parameters: Parameters, season: int, on: date) -> date:
@@ -244,6 +305,7 @@ def assess_eligibility(
     command: AssessEligibility,
     act: Act,
     *,
+    learner: Learner,
     identities: Mapping[UUID, Identity | Erased],
     convention: Convention | None = None,
 ) -> Changes:
@@ -257,6 +319,7 @@ def assess_eligibility(
     band = age_band(convention, act.parameters, act.on)
     ages = ages_of(identities.get(command.learner), day)
     eligible = admits(ages, band) and command.school_status not in IN_SCHOOL
+    replaced = learner.identification.assessments.get(season)
     event = act.event(
         EligibilityAssessed,
         command,
@@ -267,6 +330,8 @@ def assess_eligibility(
         age_max=band[1],
         reference_date=day,
         result="eligible" if eligible else "not_eligible",
+        parameters=act.parameters.version,
+        replaces=replaced.version if replaced else None,
         flags=age_flags(ages, band) + STATUS_FLAGS.get(command.school_status, []),
     )
     return [(command.learner, event)]
@@ -274,7 +339,10 @@ def assess_eligibility(
 
 def grant_derogation(command: GrantDerogation, act: Act) -> Changes:
     """The learner may pass that rule in that season. Asked by the coordinator, decided by the authority."""
+    texts = Texts()
+    ground = DerogationGround(command.reason, texts.read(command.act_reference, "/act_reference", 100))
     refuse_if(
+        *texts.broken,
         None
         if command.rule in DEROGABLE
         else RuleNotDerogable(pointer="/rule", rule=command.rule, derogable=list(DEROGABLE)),
@@ -282,7 +350,8 @@ def grant_derogation(command: GrantDerogation, act: Act) -> Changes:
         refuse_unknown("derogation_reason", command.reason, "/reason", act.on),
         unknown_season(command.season),
     )
-    return [(command.learner, act.event(DerogationGranted, command, season=command.season or season_of(act.on)))]
+    season = command.season or season_of(act.on)
+    return [(command.learner, act.event(DerogationGranted, command, season=season, ground=clear(ground)))]
 
 
 def _convention_of(command: AssessEligibility, _seen: Mapping[str, Any]) -> Reads:
@@ -314,6 +383,7 @@ COMMANDS = (
         stream="learner",
         noun="identity-verifications",
         roles=("caseworker", "coordinator"),
+        reads=_centre_of,
     ),
     CommandSpec(
         command=AssessEligibility,

@@ -17,19 +17,20 @@ from domain.learner.training import week_of
 
 def settle_flag(command: SettleFlag, act: Act, *, learner: Learner) -> Changes:
     """The flag is settled with that finding; the same finding again changes nothing. Source: DOMAIN rule 14."""
-    key = (command.version, command.code)
+    key = (command.version, command.code, command.day)
     if learner.review.settled.get(key) == command.finding:
         return []
-    known = sorted(f"{version}:{code}" for version, code in learner.review.open)
+    known = sorted(":".join(str(part) for part in each if part is not None) for each in learner.review.open)
+    another_day = any(each[:2] == key[:2] for each in learner.review.open)
     refuse_if(
         refuse_unknown("flag_finding", command.finding, "/finding", act.on),
-        None if key in learner.review.open else NoSuchFlag(pointer="/code", open=known),
+        None if key in learner.review.open else NoSuchFlag(pointer="/day" if another_day else "/code", open=known),
     )
     return [(command.learner, act.event(FlagSettled, command))]
 
 
 def withdraw_fact(command: WithdrawFact, act: Act, *, learner: Learner, groups: Mapping[UUID, Group]) -> Changes:
-    """The fact no longer holds; what it had replaced is in force again where the fact is an identity.
+    """The fact no longer holds; what it had replaced is in force again, but for a sheet.
 
     Enrolments are voided and diplomas annulled, never withdrawn. Refuses NotWithdrawable, ReasonNeeded, and MonthLocked
     for attendance of a locked month (rule 15).
@@ -68,6 +69,7 @@ COMMANDS = (
         stream="learner",
         noun="flag-settlements",
         roles=("coordinator", "provincial_directorate", "en_agent"),
+        asks_reason=True,
     ),
     CommandSpec(
         command=WithdrawFact,

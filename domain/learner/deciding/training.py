@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from domain.codes import refuse_unknown
+from domain.codes import not_a_code, refuse_unknown
 from domain.errors import ReasonNeeded, RuleBroken, refuse_if
 from domain.event import Event
 from domain.group import BadTime, Group, OutsideWeek, monday, month_locked, not_a_monday
@@ -34,11 +34,11 @@ from domain.learner.training import (
 )
 
 
-def _minutes(cell: DayGiven, held: int) -> int:
-    """Absent is 0; present is what the sheet says, else the length of the sessions held that day."""
+def _minutes(cell: DayGiven, held: int) -> int | None:
+    """Absent is 0; present is what the sheet says, else the length of the sessions held, None where none is yet."""
     if cell.status not in PRESENT:
         return 0
-    return held if cell.minutes is None else cell.minutes
+    return (held or None) if cell.minutes is None else cell.minutes
 
 
 def _flag(day: date, held: int, act: Act) -> FlaggedDay | None:
@@ -77,12 +77,21 @@ def _differing(row: AttendanceRow, held: Week | None, marks: list[DayMark], at: 
             pointer=f"/rows/{at}/days/{index}",
             learner=row.learner,
             day=str(mark.date),
-            stored=f"{stored[mark.date].status} {stored[mark.date].minutes}",
-            sent=f"{mark.status} {mark.minutes}",
+            stored=_said(stored[mark.date]),
+            sent=_said(mark),
         )
         for index, mark in enumerate(marks)
-        if mark.date in stored and stored[mark.date] != mark
+        if mark.date in stored and not _agrees(stored[mark.date], mark)
     ]
+
+
+def _said(mark: DayMark) -> str:
+    return mark.status if mark.minutes is None else f"{mark.status} {mark.minutes}"
+
+
+def _agrees(stored: DayMark, sent: DayMark) -> bool:
+    """The same cell, or the length that was not known when it was typed: that is filled in, not corrected."""
+    return stored == sent or (stored.status == sent.status and stored.minutes is None)
 
 
 def _bad_sheet(command: RecordAttendance, act: Act) -> list[RuleBroken | None]:
@@ -105,8 +114,9 @@ def _enrolment_of(row: AttendanceRow, group: UUID, learner: Learner) -> UUID | N
 
 
 def _marks(command: RecordAttendance, row: AttendanceRow, group: Group, held: Week | None) -> list[DayMark]:
-    """The row's cells with their minutes. A cell typed again as it stands keeps the minutes it was recorded with."""
-    stored = {(day.date, day.status): day for day in held.days} if held and not command.correct else {}
+    """The row's cells with their minutes. A cell typed again as it stands keeps the length it was recorded with."""
+    known_days = [day for day in held.days if day.minutes is not None] if held and not command.correct else []
+    stored = {(day.date, day.status): day for day in known_days}
     typed_again = [stored.get((cell.date, cell.status)) if cell.minutes is None else None for cell in row.days]
     return [
         known or DayMark(cell.date, cell.status, _minutes(cell, group.minutes_held(cell.date, command.component)))
@@ -129,7 +139,8 @@ def _row_change(
     if held is not None and days == list(held.days):
         return None, []
     changed = [mark for mark in marks if held is None or mark not in held.days]
-    corrected = [mark for mark in changed if held is not None and any(mark.date == day.date for day in held.days)]
+    stored = {day.date: day for day in held.days} if held else {}
+    corrected = [mark for mark in changed if mark.date in stored and not _agrees(stored[mark.date], mark)]
     broken: list[RuleBroken | None] = [month_locked(group, mark.date, f"/rows/{at}") for mark in changed]
     broken += differing if not command.correct else []
     late = held is not None and any(held.first_entered_on(each.date) < act.today for each in corrected)
@@ -164,12 +175,14 @@ def record_attendance(
 
 
 def assess_competence(command: AssessCompetence, act: Act, *, learner: Learner) -> Changes:
-    """The competence's result is recorded; a later result of the same module replaces it. Refuses UnknownCode."""
+    """The competence's result is recorded; it replaces the module's earlier one. Refuses UnknownCode, NotACode."""
     refuse_if(
+        not_a_code(command.module, "/module"),
         refuse_unknown("competence_result", command.result, "/result", act.on),
         enrolment_of(learner, command.enrolment)[1],
     )
-    return [(command.learner, act.event(CompetenceAssessed, command))]
+    replaces = learner.training.competences.get((command.enrolment, command.module))
+    return [(command.learner, act.event(CompetenceAssessed, command, replaces=replaces))]
 
 
 def _learners_of(command: RecordAttendance, _seen: Mapping[str, Any]) -> dict[str, Any]:
