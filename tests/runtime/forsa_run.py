@@ -35,7 +35,7 @@ def until(is_so: Callable[[], object], seconds: float = 30) -> None:
 class ForsaRun:
     """One `forsa run` in a directory; the data in `directory/var` stays for the next one."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *options: str) -> None:
         self.directory = directory
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -43,7 +43,7 @@ class ForsaRun:
         self.output = directory / "output"
         with self.output.open("w") as output:
             self.process = subprocess.Popen(
-                [*CLI, "run", "--port", str(self.port), "--workers", "1"],
+                [*CLI, "run", "--port", str(self.port), "--workers", "1", *options],
                 cwd=directory, env=clean_environment(), stdout=output, stderr=output,
             )  # fmt: skip
 
@@ -66,7 +66,7 @@ class ForsaRun:
 
         def welcomed() -> bool:
             assert self.process.poll() is None, self.said()
-            return "operator" in self.said() and self.get("/readyz") == 200
+            return "Ctrl-C ends everything" in self.said() and self.get("/readyz") == 200
 
         until(welcomed, 60)
 

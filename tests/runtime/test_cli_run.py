@@ -6,34 +6,38 @@ import signal
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from runtime.development import read_env_lines
 from tests.runtime.forsa_run import CLI, ForsaRun, clean_environment, processes_in, until
 
 
-@pytest.fixture(scope="module")
-def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where every test of this module runs Forsa, one after the other."""
-    return tmp_path_factory.mktemp("run")
+def test_a_first_start_serves_a_seeded_system_and_a_later_one_is_quick(tmp_path: Path) -> None:
+    with ForsaRun(tmp_path) as first:
+        first.wait_until_welcome()
+        _says_how_to_reach_it(first)
+        _shows_the_demo(tmp_path)
+        _refuses_a_second_run(tmp_path)
+        assert first.end(signal.SIGINT) == 0
+    assert processes_in(tmp_path) == []
+    started = time.monotonic()
+    with ForsaRun(tmp_path) as later:
+        later.wait_until_welcome()
+        assert time.monotonic() - started < 5
+        assert "Loading" not in later.said()
+        assert later.end(signal.SIGTERM) == 0
+    assert processes_in(tmp_path) == []
 
 
-@pytest.fixture
-def forsa(directory: Path) -> Iterator[ForsaRun]:
-    with ForsaRun(directory) as running:
-        running.wait_until_welcome()
-        yield running
-
-
-def test_a_first_start_serves_a_seeded_system_and_says_how_to_reach_it(forsa: ForsaRun, directory: Path) -> None:
-    said = forsa.said()
-    assert f"http://127.0.0.1:{forsa.port}" in said
+def _says_how_to_reach_it(running: ForsaRun) -> None:
+    said = running.said()
+    assert f"http://127.0.0.1:{running.port}" in said
     assert "curl" in said
     for role in ("caseworker", "educator", "coordinator", "provincial_directorate", "en_agent", "ministry"):
         assert f"\n{role} " in said
+
+
+def _shows_the_demo(directory: Path) -> None:
     tokens = directory / "var" / "dev-tokens.env"
     for private in (tokens, directory / "var" / "settings.env", directory / "var" / "master-key"):
         assert private.stat().st_mode & 0o777 == 0o600
@@ -45,42 +49,30 @@ def test_a_first_start_serves_a_seeded_system_and_says_how_to_reach_it(forsa: Fo
         assert len(json.load(answer)["items"]) == 40
 
 
-def test_a_later_start_is_ready_within_five_seconds(directory: Path) -> None:
-    started = time.monotonic()
-    with ForsaRun(directory) as running:
-        running.wait_until_welcome()
-        assert time.monotonic() - started < 5
-        assert "Loading" not in running.said()
-
-
-def test_what_is_killed_comes_back(forsa: ForsaRun) -> None:
-    for name in ("serve", "project"):
-        killed = forsa.children()[name]
-        os.kill(killed, signal.SIGKILL)
-        until(lambda name=name, killed=killed: forsa.children().get(name, killed) != killed)  # type: ignore[misc]
-    until(lambda: forsa.get("/readyz") == 200)
-    healthy = [*CLI, "health", "projector"]
-    environment = clean_environment()
-    until(lambda: subprocess.run(healthy, cwd=forsa.directory, env=environment, check=False).returncode == 0)
-
-
-def test_a_second_run_in_the_same_directory_is_refused(forsa: ForsaRun) -> None:
+def _refuses_a_second_run(directory: Path) -> None:
     second = subprocess.run(
-        [*CLI, "run"], cwd=forsa.directory, env=clean_environment(), capture_output=True, text=True, check=False
+        [*CLI, "run"], cwd=directory, env=clean_environment(), capture_output=True, text=True, check=False
     )
     assert (second.returncode, "runs in var already" in second.stderr) == (3, True)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_all_of_it(directory: Path, number: int) -> None:
-    with ForsaRun(directory) as running:
+def test_what_is_killed_comes_back_and_nothing_outlives_a_run_that_was_killed(tmp_path: Path) -> None:
+    with ForsaRun(tmp_path, "--no-demo") as running:
         running.wait_until_welcome()
-        assert running.end(number) == 0
-    assert processes_in(directory) == []
-
-
-def test_nothing_outlives_a_run_that_was_killed(directory: Path) -> None:
-    with ForsaRun(directory) as running:
-        running.wait_until_welcome()
+        before = running.children()
+        for pid in before.values():
+            os.kill(pid, signal.SIGKILL)
+        until(lambda: before.keys() == running.children().keys() and not set(before.values()) & _pids(running))
+        until(lambda: running.get("/readyz") == 200)
+        until(lambda: _health(tmp_path, "projector") == 0)
         running.end(signal.SIGKILL)
-    until(lambda: processes_in(directory) == [])
+    until(lambda: processes_in(tmp_path) == [])
+
+
+def _pids(running: ForsaRun) -> set[int]:
+    return set(running.children().values())
+
+
+def _health(directory: Path, process: str) -> int:
+    asked = [*CLI, "health", process]
+    return subprocess.run(asked, cwd=directory, env=clean_environment(), capture_output=True, check=False).returncode
