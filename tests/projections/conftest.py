@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -10,11 +11,13 @@ import pytest
 from psycopg_pool import ConnectionPool
 
 from projections import log
-from projections.projector import Projector
+from projections import projector as projecting
+from projections.projector import Projector, run_projector
 from projections.reading import Views
-from tests.projections.log_of import open_means
+from tests.projections.log_of import OpenedMeans, execute, open_means
 
 OpenProjector = Callable[..., Projector]
+SECONDS = 10  # most a test waits for something that takes milliseconds
 
 
 @pytest.fixture
@@ -50,3 +53,27 @@ def views(web_dsn: str) -> Iterator[Views]:
     """The views as the web process reads them."""
     with ConnectionPool(web_dsn, kwargs={"autocommit": True}, min_size=1, max_size=4, open=True) as pool:
         yield Views(pool)
+
+
+@pytest.fixture
+def following(
+    projector_dsn: str, means: Callable[[], OpenedMeans], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[threading.Semaphore]:
+    """A projector that follows the log in a thread, and polls so seldom that only a notice can wake it."""
+    monkeypatch.setattr(projecting, "POLL_SECONDS", 60.0)
+    monkeypatch.setattr(projecting.Listener.wait, "__defaults__", (60.0,))
+    stop, own = threading.Event(), means()
+    steps = threading.Semaphore(0)
+    thread = threading.Thread(
+        target=run_projector,
+        args=(projector_dsn, own.mapper, own.keyring, stop),
+        kwargs={"on_step": lambda _: steps.release()},
+    )
+    thread.start()
+    assert steps.acquire(timeout=SECONDS)
+    yield steps
+    stop.set()
+    execute(projector_dsn, "notify forsa_events")
+    thread.join(SECONDS)
+    own.keyring.close()
+    assert not thread.is_alive()

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 import psycopg
-from psycopg import conninfo, sql
+from psycopg import sql
 
 from domain.casebook import Append, NewEvent
 from domain.event import Event
 from domain.sealed import clear
 from domain.streams import EVENTS
-from projections.tables import table
+from projections import ALL_VIEWS
+from projections.tables import drop_view, table
 from projections.view import View
 from runtime.keyring import Keyring
 from runtime.mapper import ForsaMapper
@@ -92,7 +94,34 @@ def open_means(keys_dsn: str) -> OpenedMeans:
     return OpenedMeans(ForsaMapper(EVENTS, keyring), keyring)
 
 
-def as_superuser(dsn: str, superuser: str) -> str:
-    """The same database with the superuser's login."""
-    given = conninfo.conninfo_to_dict(superuser)
-    return conninfo.make_conninfo(dsn, user=given["user"], password=given.get("password"))
+def all_rows(dsn: str) -> dict[str, list[tuple[Any, ...]]]:
+    """The rows of every view."""
+    return {view.id: rows(dsn, view) for view in ALL_VIEWS}
+
+
+def execute(dsn: str, *statements: str) -> None:
+    """Each statement is executed and committed."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        for statement in statements:
+            connection.execute(statement.encode())
+
+
+def drop_views(dsn: str) -> None:
+    """No view has a table or a position."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        for view in ALL_VIEWS:
+            drop_view(connection, view.name, view.version)
+
+
+def picky(view: Any, refused: UUID) -> Any:
+    """The view as it is, but it cannot take in one stream while `healed` is not set."""
+
+    def rows_of(stream: UUID, *rest: Any) -> Any:
+        if stream == refused and not healed.is_set():
+            raise ZeroDivisionError("a message with somebody's name")
+        return own(stream, *rest)
+
+    healed = threading.Event()
+    own = view.rows_of if hasattr(view, "rows_of") else view.entries_of
+    field = "rows_of" if hasattr(view, "rows_of") else "entries_of"
+    return msgspec.structs.replace(view, **{field: rows_of}), healed

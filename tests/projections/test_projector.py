@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable
 from typing import Any
-from uuid import UUID
 
 import msgspec
 import psycopg
@@ -17,23 +16,26 @@ from domain.learner import state
 from domain.learner.admission import GroupJoined
 from domain.sealed import tag_of
 from projections import ALL_VIEWS, entries, learner_directory, learner_record
-from projections import projector as projecting
 from projections.folding import Held, States, new_state
-from projections.projector import Projector, run_projector
+from projections.projector import Projector
 from projections.reading import Views
-from projections.tables import drop_view
 from projections.view import View
 from runtime.store import EventLog
 from tests.examples.path import AMINA
-from tests.projections.conftest import OpenProjector
-from tests.projections.log_of import EVERY_EVENT, PATH, OpenedMeans, identified, learner, paths, rows, store
-
-SECONDS = 10  # most a test waits for something that takes milliseconds
-
-
-def all_rows(dsn: str) -> dict[str, list[tuple[Any, ...]]]:
-    """The rows of every view."""
-    return {view.id: rows(dsn, view) for view in ALL_VIEWS}
+from tests.projections.conftest import SECONDS, OpenProjector
+from tests.projections.log_of import (
+    EVERY_EVENT,
+    PATH,
+    all_rows,
+    drop_views,
+    execute,
+    identified,
+    learner,
+    paths,
+    picky,
+    rows,
+    store,
+)
 
 
 def wait_until(is_true: Callable[[], bool]) -> None:
@@ -42,18 +44,6 @@ def wait_until(is_true: Callable[[], bool]) -> None:
     while not is_true():
         assert time.monotonic() < end, "it did not happen"
         threading.Event().wait(0.005)
-
-
-def execute(dsn: str, *statements: str) -> None:
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        for statement in statements:
-            connection.execute(statement.encode())
-
-
-def drop_views(dsn: str) -> None:
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        for view in ALL_VIEWS:
-            drop_view(connection, view.name, view.version)
 
 
 # ── rows ──
@@ -247,20 +237,6 @@ def test_a_view_that_is_new_catches_up_beside_the_current_ones(
 # ── what cannot be taken in ──
 
 
-def picky(view: Any, refused: UUID) -> Any:
-    """The view as it is, but it cannot take in one stream while `healed` is not set."""
-
-    def rows_of(stream: UUID, *rest: Any) -> Any:
-        if stream == refused and not healed.is_set():
-            raise ZeroDivisionError("a message with somebody's name")
-        return own(stream, *rest)
-
-    healed = threading.Event()
-    own = view.rows_of if hasattr(view, "rows_of") else view.entries_of
-    field = "rows_of" if hasattr(view, "rows_of") else "entries_of"
-    return msgspec.structs.replace(view, **{field: rows_of}), healed
-
-
 @pytest.mark.parametrize("view", ALL_VIEWS, ids=lambda view: view.name)
 def test_a_stream_that_fails_is_parked_and_everything_else_moves_on(
     event_log: EventLog, open_projector: OpenProjector, views: Views, log_dsn: str, view: View
@@ -356,28 +332,6 @@ def test_an_unknown_tag_stops_the_projector_and_is_never_parked(
 
 
 # ── following ──
-
-
-@pytest.fixture
-def following(projector_dsn: str, means: Callable[[], OpenedMeans], monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A projector that follows the log in a thread, and polls so seldom that only a notice can wake it."""
-    monkeypatch.setattr(projecting, "POLL_SECONDS", 60.0)
-    monkeypatch.setattr(projecting.Listener.wait, "__defaults__", (60.0,))
-    stop, own = threading.Event(), means()
-    steps = threading.Semaphore(0)
-    thread = threading.Thread(
-        target=run_projector,
-        args=(projector_dsn, own.mapper, own.keyring, stop),
-        kwargs={"on_step": lambda _: steps.release()},
-    )
-    thread.start()
-    assert steps.acquire(timeout=SECONDS)
-    yield steps
-    stop.set()
-    execute(projector_dsn, "notify forsa_events")
-    thread.join(SECONDS)
-    own.keyring.close()
-    assert not thread.is_alive()
 
 
 def test_a_notice_wakes_the_projector(event_log: EventLog, views: Views, following: Any) -> None:

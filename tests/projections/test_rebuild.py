@@ -17,9 +17,19 @@ from projections.reading import Views
 from projections.rebuild import Differs, Progress, RebuildRunning, rebuild
 from projections.view import View
 from runtime.store import EventLog
-from tests.projections.conftest import OpenProjector
-from tests.projections.log_of import EVERY_EVENT, identified, learner, paths, rows, store
-from tests.projections.test_projector import all_rows, drop_views, execute, picky
+from tests.projections.conftest import SECONDS, OpenProjector
+from tests.projections.log_of import (
+    EVERY_EVENT,
+    all_rows,
+    drop_views,
+    execute,
+    identified,
+    learner,
+    paths,
+    picky,
+    rows,
+    store,
+)
 
 SHAPE = """
 select c.relname, c.relkind, pg_get_indexdef(c.oid), c.reloptions::text from pg_class c
@@ -87,6 +97,49 @@ def test_the_projector_works_on_while_and_after_a_rebuild(
     drop_views(log_dsn)
     projector.catch_up()
     assert all_rows(log_dsn) == expected
+
+
+def test_readers_and_writers_notice_nothing(
+    event_log: EventLog,
+    following: threading.Semaphore,
+    projector_dsn: str,
+    means: log.OpenMeans,
+    views: Views,
+    log_dsn: str,
+) -> None:
+    """Three rebuilds while a projector follows, a writer writes and a reader reads without a pause."""
+    assert views.wait_for(store(event_log, paths(3)), timeout=SECONDS)
+    over, raised = threading.Event(), []
+
+    def until_over(act: Callable[[], object]) -> None:
+        try:
+            while not over.is_set():
+                act()
+        except Exception as error:  # noqa: BLE001  # any error at all is what must not happen
+            raised.append(error)
+
+    def read() -> None:
+        record, found = views.learner_record(learner(0)), views.search("Amina")
+        assert record.value is not None
+        assert len(found.value) >= 3
+        assert len(views.timeline(learner(0)).value) > 5
+
+    numbers = iter(range(100, 10**6))
+    threads = [
+        threading.Thread(target=until_over, args=(act,))
+        for act in (read, lambda: store(event_log, [identified(next(numbers))]))
+    ]
+    for thread in threads:
+        thread.start()
+    parities = {done.parity for _ in range(3) for done in rebuild(projector_dsn, means, processes=1)}
+    over.set()
+    for thread in threads:
+        thread.join(SECONDS)
+    assert (raised, parities) == ([], {"equal"})
+    assert views.wait_for(event_log.max_position(), timeout=SECONDS)
+    assert {each.events for each in views.lag()} == {0}
+    [last] = {each.parity for each in rebuild(projector_dsn, means, processes=1)}
+    assert last == "equal"
 
 
 def test_a_damaged_row_is_reported_and_mended(
