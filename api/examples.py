@@ -125,6 +125,7 @@ EXAMPLES: Final[Mapping[str, Mapping[str, Any]]] = {
         "school_status": "dropped_out",
     },
     "JoinGroup": {"enrolment": ENROLMENT, "group": GROUP},
+    "LeaveGroup": {"enrolment": ENROLMENT, "group": GROUP},
     "AssessCompetence": {"enrolment": ENROLMENT, "module": "COU-03", "result": "acquired"},
     "OpenDiplomaSession": {
         "authority": DELEGATION,

@@ -11,8 +11,10 @@ from uuid import UUID
 import msgspec
 from flask import Response, request
 
-from api.answers import MOMENT, add_read, answer, seen
+from api.answers import MOMENT, add_read, answer, seen, wait_for_views
 from api.blueprint import ForsaBlueprint
+from api.cursors import asked_limit, next_page, read_cursor
+from api.filters import asked_centre, asked_season
 from api.forms import read_day
 from api.links import links_of
 from api.parts import Parts
@@ -25,6 +27,7 @@ from domain.learner.training import Week
 from domain.reference import code_list
 from domain.streams import KINDS, fold
 from domain.values import is_monday, month_of
+from projections.group_register import RegisteredGroup
 
 DAYS: Final = 7
 
@@ -61,10 +64,30 @@ class WeekShown(msgspec.Struct, frozen=True):
     links: dict[str, str]
 
 
+class GroupList(msgspec.Struct, frozen=True):
+    """A page of the register of groups."""
+
+    items: list[RegisteredGroup]
+    position: int
+
+
 def register_groups(parts: Parts, blueprint: ForsaBlueprint) -> None:
-    """The week's route."""
+    """The routes of the week and of the register."""
+    register, narrowed = partial(list_groups, parts), ("centre", "season", "limit", "cursor", "at_least")
+    add_read(blueprint, "/v1/groups", "list-groups", register, GroupList, *narrowed)
     rule, asks = "/v1/groups/<uuid:group>/attendance", ("week", "component", *MOMENT)
     add_read(blueprint, rule, "get-attendance", partial(get_attendance, parts), WeekShown, *asks)
+
+
+def list_groups(parts: Parts) -> Response:
+    """Groups in a fixed order, of one centre or season where asked: how full they are and what was held last."""
+    limit, cursor = asked_limit(), request.args.get("cursor")
+    after = None if cursor is None else read_cursor(parts, "list-groups", cursor, UUID)
+    wait_for_views(parts, "group_register")
+    found = parts.views.groups(after=after, limit=limit + 1, centre=asked_centre(), season=asked_season())
+    more = found.value[limit - 1].group if len(found.value) > limit else None
+    kept = {name: request.args[name] for name in ("centre", "season", "limit") if name in request.args}
+    return answer(GroupList(found.value[:limit], found.position), headers=next_page(parts, "list-groups", more, **kept))
 
 
 def get_attendance(parts: Parts, group: UUID) -> Response:

@@ -13,7 +13,8 @@ from flask import Response, request
 from api.answers import MOMENT, add_read, answer, wait_for_views
 from api.blueprint import ForsaBlueprint
 from api.cursors import asked_limit, next_page, read_cursor
-from api.forms import YEARS, Form, Text, read_uuid
+from api.filters import asked_centre, asked_season
+from api.forms import Form, Text
 from api.languages import say
 from api.links import links_of, self_link
 from api.parts import Parts
@@ -168,11 +169,7 @@ def _after(parts: Parts, route: str, of: type[Any]) -> Any:
 
 def _filters() -> dict[str, Any]:
     """centre, season and status as asked. Raises Problem bad-parameter."""
-    centre, season, status = (request.args.get(name) for name in FILTERS)
-    if centre is not None and read_uuid(centre) is None:
-        raise bad_parameter("centre")
-    if season is not None and not (season.isascii() and season.isdecimal() and int(season[:9]) in YEARS):
-        raise bad_parameter("season")
+    status = request.args.get("status")
     if status is not None and status not in LIFE_CYCLE:
         raise bad_parameter("status")
-    return {"centre": read_uuid(centre or ""), "season": int(season) if season else None, "status": status}
+    return {"centre": asked_centre(), "season": asked_season(), "status": status}

@@ -58,6 +58,7 @@ READS: Final[Mapping[str, tuple[str, ...]]] = {
     "learners.list-learners": _FINDERS,
     "learners.search-learners": _FINDERS,
     "groups.get-attendance": _LEARNER_READERS,
+    "groups.list-groups": _LEARNER_READERS,
 }
 # No token asked: nothing here is about anybody.
 PUBLIC: Final = frozenset(

@@ -18,7 +18,7 @@ from domain.diploma_session import CandidateEntered, CandidateListClosed, MarksR
 from domain.event import Event
 from domain.group import AttendanceLocked, SeatFreed, SeatTaken, SessionsHeld
 from domain.learner import outcome, review
-from domain.learner.admission import GroupJoined, LearnerEnrolled, LearnerOriented
+from domain.learner.admission import GroupJoined, GroupLeft, LearnerEnrolled, LearnerOriented
 from domain.learner.diploma import CandidateListed, DiplomaAwarded, ExamMarked
 from domain.learner.identification import DerogationGranted, EligibilityAssessed, IdentityRecorded, IdentityVerified
 from domain.learner.leaving import EnrolmentEnded
@@ -76,8 +76,14 @@ def _oriented(before: Learner, event: LearnerOriented, after: Learner) -> Change
 
 def _joined(before: Learner, event: GroupJoined, _after: Learner) -> Changes:
     held = before.admission.enrolments.get(event.enrolment)
-    groups = list(held.groups) if held else []
+    groups = [group for group in held.groups if group not in held.left] if held else []
     return {"groups": (groups, [*groups, event.group])}
+
+
+def _left(before: Learner, event: GroupLeft, _after: Learner) -> Changes:
+    held = before.admission.enrolments.get(event.enrolment)
+    groups = [group for group in held.groups if group not in held.left] if held else []
+    return {"groups": (groups, [group for group in groups if group != event.group])}
 
 
 def _attendance(before: Learner, event: AttendanceRecorded, _after: Learner) -> Changes:
@@ -180,6 +186,7 @@ CHANGES: Final[Mapping[type[Event], Change]] = {
     LearnerOriented: _oriented,
     LearnerEnrolled: _of_status,
     GroupJoined: _joined,
+    GroupLeft: _left,
     AttendanceRecorded: _attendance,
     CompetenceAssessed: _competence,
     CandidateListed: _of_status,

@@ -14,8 +14,9 @@ import msgspec
 import psycopg
 from psycopg_pool import ConnectionPool
 
-from projections import ALL_VIEWS, audit_trail, learner_directory, learner_record, timeline
+from projections import ALL_VIEWS, audit_trail, group_register, learner_directory, learner_record, timeline
 from projections.audit_trail import Trace
+from projections.group_register import RegisteredGroup
 from projections.learner_directory import Found, SearchPlace
 from projections.learner_record import LearnerRecord
 from projections.records import parked
@@ -87,6 +88,16 @@ class Views:
         rows, position, _ = self._ask(learner_directory.VIEW.name, query, parameters)
         names = Found.__struct_fields__
         return Answer([Found(**dict(zip(names, row, strict=True))) for row in rows], position)
+
+    # ── groups ──
+
+    def groups(
+        self, *, after: UUID | None = None, limit: int = 50, centre: UUID | None = None, season: int | None = None
+    ) -> Answer[list[RegisteredGroup]]:
+        """Groups in the order of their ids, after one of them; of one centre or season where given."""
+        parameters = {"after": after, "limit": limit, "centre": centre, "season": season}
+        rows, position, _ = self._ask(group_register.VIEW.name, group_register.LIST, parameters)
+        return Answer([group_register.group_of(row) for row in rows], position)
 
     # ── what happened ──
 

@@ -74,6 +74,13 @@ class GroupJoined(Event, frozen=True, kw_only=True, tag="learner.group-joined"):
     group: UUID
 
 
+class GroupLeft(Event, frozen=True, kw_only=True, tag="learner.group-left"):
+    """The learner left a group while enrolled. Same append as the group's SeatFreed."""
+
+    enrolment: UUID
+    group: UUID
+
+
 class Enrolment(msgspec.Struct, frozen=True, kw_only=True):
     """One enrolment, from its start to its end."""
 
@@ -86,6 +93,7 @@ class Enrolment(msgspec.Struct, frozen=True, kw_only=True):
     session_type: str
     starts_on: date
     groups: dict[UUID, date] = {}  # group → joined on
+    left: dict[UUID, date] = {}  # group → left on, for those not sat in any more
     ended_on: date | None = None
     exit: str | None = None
 
@@ -144,7 +152,14 @@ def on_group_joined(stage: Admission, event: GroupJoined, _version: int) -> Admi
     """The stage after: group joined."""
     held = stage.enrolments.get(event.enrolment)
     groups = {**(held.groups if held else {}), event.group: event.on}
-    return with_enrolment(stage, event.enrolment, groups=groups)
+    left = {group: day for group, day in held.left.items() if group != event.group} if held else {}
+    return with_enrolment(stage, event.enrolment, groups=groups, left=left)
+
+
+def on_group_left(stage: Admission, event: GroupLeft, _version: int) -> Admission:
+    """The stage after: group left."""
+    held = stage.enrolments.get(event.enrolment)
+    return with_enrolment(stage, event.enrolment, left={**(held.left if held else {}), event.group: event.on})
 
 
 def withdrawn(stage: Admission, version: int) -> Admission:
@@ -184,9 +199,21 @@ class EnrolLearner(Command, frozen=True, kw_only=True):
     last_level: str
     school_status: str
 
+    def earliest_date(self) -> date | None:
+        """The day it starts."""
+        return self.starts_on or self.on
+
 
 class JoinGroup(Command, frozen=True, kw_only=True):
     """Seat the enrolled learner in a group."""
+
+    learner: UUID
+    enrolment: UUID
+    group: UUID
+
+
+class LeaveGroup(Command, frozen=True, kw_only=True):
+    """The enrolled learner leaves a group, for another one or for good; the seat is free."""
 
     learner: UUID
     enrolment: UUID
@@ -258,6 +285,23 @@ class GroupOfAnotherTrade(RuleBroken, frozen=True, kw_only=True):
     RULE = 13
     trade: str
     enrolled_for: str
+
+
+class StartsOutsideSeason(RuleBroken, frozen=True, kw_only=True):
+    """The enrolment starts on no day of its season."""
+
+    RULE = 10
+    starts_on: str
+    first: str
+    last: str
+
+
+class StartsBeforeLastEnded(RuleBroken, frozen=True, kw_only=True):
+    """Rule 3: the enrolment starts no later than an earlier one ended; both would hold that day."""
+
+    RULE = 3
+    starts_on: str
+    ended_on: str
 
 
 class StartsOutsideConvention(RuleBroken, frozen=True, kw_only=True):

@@ -49,6 +49,7 @@ EVOLVE: Final[dict[type[Event], tuple[tuple[str, Evolve], ...]]] = {
     admission.LearnerOriented: (("admission", admission.on_oriented),),
     admission.LearnerEnrolled: (("admission", admission.on_enrolled), ("review", review.on_flags)),
     admission.GroupJoined: (("admission", admission.on_group_joined),),
+    admission.GroupLeft: (("admission", admission.on_group_left),),
     training.AttendanceRecorded: (("training", training.on_attendance_recorded), ("review", review.on_flags)),
     training.CompetenceAssessed: (("training", training.on_competence_assessed),),
     diploma.CandidateListed: (("diploma", diploma.on_candidate_listed), ("review", review.on_flags)),
@@ -110,8 +111,8 @@ _ALWAYS = frozenset({"record-identity", "verify-identity", "settle-flag", "withd
 _BEFORE = _ALWAYS | {"assess-eligibility", "grant-derogation", "orient-learner", "enrol-learner"}
 _DURING = (
     _ALWAYS
-    | {"assess-eligibility", "grant-derogation", "orient-learner", "join-group", "assess-competence"}
-    | {"end-enrolment"}
+    | {"assess-eligibility", "grant-derogation", "orient-learner", "join-group", "leave-group", "assess-competence"}
+    | {"end-enrolment", "verify-outcome"}  # of an enrolment before this one
 )
 _AFTER = _BEFORE | {"declare-outcome"}
 

@@ -192,8 +192,9 @@ def _name(value: Any, language: str) -> str:
 
 
 def _open_flag(value: Any, language: str) -> str:
-    version, _, code = str(value).partition(":")
-    return fill(catalogue(language).forms("word.open-flag")[0], {"version": version, "code": code}, language)
+    version, code, day = (*str(value).split(":", 2), "", "")[:3]
+    said = {"version": version, "code": code, "day": day or None}
+    return fill(catalogue(language).forms("word.open-flag")[0], said, language)
 
 
 def _cell(value: Any, language: str) -> str:

@@ -403,3 +403,14 @@ def test_a_diploma_session_shows_its_candidates(api: Api) -> None:
     session = api.done("/v1/diploma-sessions", said, "en_agent")["ids"]["diploma_session"]
     body = api.get(f"/v1/diploma-sessions/{session}", "en_agent").get_json()
     assert (body["status"], body["state"]["candidates"]) == ("open", [])
+
+
+def test_the_register_shows_how_full_the_centres_groups_are(api: Api, project: Callable[[], int]) -> None:
+    group = group_of(api)
+    seated(api, group)
+    project()
+    body = api.get(f"/v1/groups?centre={CENTRE}&season=2026").get_json()
+    found = {each["group"]: (each["seats_taken"], each["centre"]) for each in body["items"]}
+    assert found[str(group)] == (1, str(CENTRE))
+    assert api.get(f"/v1/groups?centre={uuid4()}").get_json()["items"] == []
+    assert api.get("/v1/groups?season=twenty").status_code == 422

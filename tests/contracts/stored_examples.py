@@ -210,6 +210,7 @@ EVENTS: tuple[Event, ...] = (
         flags=["school-status-unknown"],
     ),
     admission.GroupJoined(on=ON, by=BY, enrolment=ENROLMENT, group=GROUP),
+    admission.GroupLeft(on=ON, by=BY, enrolment=ENROLMENT, group=GROUP),
     training.AttendanceRecorded(
         on=ON,
         by=FULL_BY,

@@ -10,7 +10,7 @@ from msgspec.structs import replace as but
 from domain.centre import NotPositive, TradeNotApproved
 from domain.convention import CentreNotCovered, SeasonNotCovered
 from domain.errors import NotAllowedNow, UnknownCode, UnknownStream
-from domain.group import GroupIsFull, SeatTaken, TradeMissing
+from domain.group import GroupIsFull, HeldSession, SeatTaken, TradeMissing
 from domain.learner.admission import (
     EnrolmentOver,
     GroupOfAnotherCentre,
@@ -20,8 +20,8 @@ from domain.learner.admission import (
     StartsOutsideConvention,
     StepMissing,
 )
-from domain.learner.leaving import EndEnrolment
-from tests.examples.commands import END_ENROLMENT, ENROL, JOIN_GROUP, OPEN_GROUP, ORIENT
+from domain.learner.leaving import EndEnrolment, EnrolmentEnded
+from tests.examples.commands import END_ENROLMENT, ENROL, JOIN_GROUP, LEAVE_GROUP, OPEN_GROUP, ORIENT
 from tests.examples.path import (
     AMINA,
     ASSESSED,
@@ -31,6 +31,7 @@ from tests.examples.path import (
     ENROLMENT,
     FACT_WITHDRAWN,
     GROUP_JOINED,
+    GROUP_LEFT,
     IDENTIFIED,
     LEARNER_ENROLLED,
     LEARNER_IDENTIFIED,
@@ -38,6 +39,7 @@ from tests.examples.path import (
     LEFT,
     ORIENTED,
     PROFILE,
+    SEAT_LEFT,
     SEAT_TAKEN,
     SEATED,
     VERIFIED,
@@ -51,10 +53,11 @@ from tests.examples.places import (
     GROUP_OPENED,
     OPEN_CENTRE,
     SEASON,
+    SESSIONS_HELD,
     WORKSHOP,
     History,
 )
-from tests.scenario import given
+from tests.scenario import Outcome, given
 
 OMAR = id_of("learner/omar")
 OMARS = id_of("enrolment/omar-2025")
@@ -306,3 +309,37 @@ def test_centre_and_convention_are_guarded_when_enrolling() -> None:
     guards = dict(scenario.streams.appends[-1].guards)
     assert guards[CENTRE] == 2
     assert guards[CONVENTION] == 1
+
+
+# ── leaving a group ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_seat_that_is_left_is_free_for_another() -> None:
+    """Rule 11: the group's stream decides, so the seat comes back in the same append."""
+    left = given(*SEATED).when(LEAVE_GROUP, by=CASEWORKER).then((AMINA, GROUP_LEFT), (WORKSHOP, SEAT_LEFT))
+    assert left.state("group", WORKSHOP).seats == {}
+
+
+def test_leaving_a_group_one_does_not_sit_in_changes_nothing() -> None:
+    given(*ENROLLED).when(LEAVE_GROUP, by=CASEWORKER).nothing()
+    given(*SEATED).when(LEAVE_GROUP, by=CASEWORKER).accepted().when(LEAVE_GROUP, by=CASEWORKER).nothing()
+
+
+def test_a_learner_may_come_back_to_a_group() -> None:
+    again = but(JOIN_GROUP, on=date(2025, 12, 8))
+    back = given(*SEATED).when(LEAVE_GROUP, by=CASEWORKER).accepted().when(again, by=CASEWORKER).accepted()
+    enrolment = back.state("learner", AMINA).admission.enrolments[ENROLMENT]
+    assert (enrolment.groups, enrolment.left) == ({WORKSHOP: date(2025, 12, 8)}, {})
+
+
+def test_sessions_after_a_group_was_left_are_not_held_against_the_learner() -> None:
+    """Hours held count while the learner sat there."""
+    later = but(SESSIONS_HELD, week=date(2025, 12, 8), sessions=[HeldSession(date(2025, 12, 9), "workshop", 240)])
+    stayed = given(*SEATED, (WORKSHOP, later)).when(END_ENROLMENT, by=CASEWORKER).accepted()
+    left = given(*SEATED, (AMINA, GROUP_LEFT), (WORKSHOP, SEAT_LEFT), (WORKSHOP, later))
+    ended = left.when(END_ENROLMENT, by=CASEWORKER).accepted()
+    assert _minutes_held(stayed) - _minutes_held(ended) == 240
+
+
+def _minutes_held(outcome: Outcome) -> int:
+    return next(event.minutes_held for event in outcome.events() if isinstance(event, EnrolmentEnded))

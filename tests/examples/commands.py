@@ -12,7 +12,7 @@ from domain.diploma_session import CloseCandidateList, OpenDiplomaSession, SignM
 from domain.event import By, Event
 from domain.group import LockAttendance, OpenGroup, RecordSessions, SetTimetable
 from domain.kind import Command, ReasonGiven
-from domain.learner.admission import EnrolLearner, JoinGroup, OrientLearner
+from domain.learner.admission import EnrolLearner, JoinGroup, LeaveGroup, OrientLearner
 from domain.learner.diploma import AwardDiplomas, AwardLine, ListCandidate, RecordMarks
 from domain.learner.identification import (
     AssessEligibility,
@@ -147,6 +147,7 @@ ENROL = EnrolLearner(
     school_status="dropped_out",
 )
 JOIN_GROUP = _copied(path.GROUP_JOINED, JoinGroup, learner=AMINA)
+LEAVE_GROUP = _copied(path.GROUP_LEFT, LeaveGroup, learner=AMINA)
 RECORD_ATTENDANCE = RecordAttendance(
     group=WORKSHOP,
     week=WEEK,
@@ -213,12 +214,13 @@ COMMANDS: Final[tuple[Example, ...]] = (
     _example(path.ASSESSED, ORIENT, CASEWORKER, (AMINA, path.LEARNER_ORIENTED)),
     _example(path.ORIENTED, ENROL, CASEWORKER, (AMINA, path.LEARNER_ENROLLED)),
     _example(path.ENROLLED, JOIN_GROUP, CASEWORKER, (AMINA, path.GROUP_JOINED), (WORKSHOP, path.SEAT_TAKEN)),
+    _example(path.SEATED, LEAVE_GROUP, CASEWORKER, (AMINA, path.GROUP_LEFT), (WORKSHOP, path.SEAT_LEFT)),
     _example(path.SEATED, RECORD_ATTENDANCE, EDUCATOR, (AMINA, path.ATTENDANCE_RECORDED)),
     _example(path.ATTENDING, ASSESS_COMPETENCE, EDUCATOR, (AMINA, path.COMPETENCE_ASSESSED)),
     _example(
         path.ASSESSED_IN_TRADE,
         LIST_CANDIDATE,
-        COORDINATOR,
+        EN_AGENT,
         (SESSION, path.CANDIDATE_ENTERED),
         (AMINA, path.CANDIDATE_LISTED),
     ),

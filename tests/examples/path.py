@@ -10,7 +10,7 @@ import msgspec
 from domain.diploma_session import CandidateEntered
 from domain.event import EventRef, Why
 from domain.group import SeatFreed, SeatTaken
-from domain.learner.admission import GroupJoined, LearnerEnrolled, LearnerOriented, Profile
+from domain.learner.admission import GroupJoined, GroupLeft, LearnerEnrolled, LearnerOriented, Profile
 from domain.learner.diploma import CandidateListed, DiplomaAwarded, ExamMarked, PrintedName, Register
 from domain.learner.identification import (
     Contacts,
@@ -165,6 +165,8 @@ LEARNER_ENROLLED = LearnerEnrolled(
 )
 GROUP_JOINED = GroupJoined(on=date(2025, 10, 2), by=CASEWORKER, enrolment=ENROLMENT, group=WORKSHOP)
 SEAT_TAKEN = SeatTaken(on=date(2025, 10, 2), by=CASEWORKER, enrolment=ENROLMENT, learner=AMINA)
+GROUP_LEFT = GroupLeft(on=date(2025, 12, 1), by=CASEWORKER, enrolment=ENROLMENT, group=WORKSHOP)
+SEAT_LEFT = SeatFreed(on=date(2025, 12, 1), by=CASEWORKER, enrolment=ENROLMENT, learner=AMINA)
 CLASS_JOINED = msgspec.structs.replace(GROUP_JOINED, group=CLASS)
 
 # ── training ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -196,12 +198,12 @@ COMPETENCE_ASSESSED = CompetenceAssessed(
 # ── diploma ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 CANDIDATE_ENTERED = CandidateEntered(
-    on=date(2026, 5, 25), by=COORDINATOR, learner=AMINA, enrolment=ENROLMENT, candidate_number="0001"
+    on=date(2026, 5, 25), by=EN_AGENT, learner=AMINA, enrolment=ENROLMENT, candidate_number="0001"
 )
 ENTRY = EventRef(SESSION, 2)
 CANDIDATE_LISTED = CandidateListed(
     on=date(2026, 5, 25),
-    by=msgspec.structs.replace(COORDINATOR, cause=ENTRY),
+    by=msgspec.structs.replace(EN_AGENT, cause=ENTRY),
     enrolment=ENROLMENT,
     session=SESSION,
     candidate_number="0001",

@@ -284,7 +284,7 @@ def _list(walk: Walk, who: int, what: int) -> Act:
         return _open_session(walk, who, what)
     if state.admission.active and not state.identification.verification and what % 8:
         return _verify_identity(walk, who, what)
-    return ListCandidate(learner=learner, enrolment=enrolment, session=session), COORDINATOR
+    return ListCandidate(learner=learner, enrolment=enrolment, session=session), EN_AGENT
 
 
 def _exam(walk: Walk, who: int, what: int) -> Act:
@@ -311,7 +311,8 @@ def _mark(walk: Walk, _who: int, what: int) -> Act:
         Mark(number, 1, "present", 900 + what % 500, 1400, decisions[(what + at) % 4])
         for at, number in enumerate(numbers or ["0009"])
     ]
-    return RecordMarks(diploma_session=walk.session(what), marks=marks), EN_AGENT
+    why = WHY if what % 3 else None
+    return RecordMarks(diploma_session=walk.session(what), marks=marks, why=why), EN_AGENT
 
 
 def _sign(walk: Walk, _who: int, what: int) -> Act:
@@ -362,7 +363,9 @@ def _withdraw(walk: Walk, who: int, what: int) -> Act:
     learner, state = walk.learner(who)
     facts = sorted(withdrawable(state), reverse=True)
     version = facts[what % len(facts)] if facts and what % 4 else 1 + what % (state.version + 1)
-    return WithdrawFact(learner=learner, version=version, why=WHY if what % 5 else None), COORDINATOR
+    is_verification = any(each.verified_version == version for each in state.outcomes.declared.values())
+    who_may = EN_AGENT if is_verification and what % 3 else COORDINATOR
+    return WithdrawFact(learner=learner, version=version, why=WHY if what % 5 else None), who_may
 
 
 def _settle(walk: Walk, who: int, what: int) -> Act:

@@ -11,7 +11,7 @@ from domain.centre import Centre, trade_not_approved
 from domain.codes import refuse_unknown
 from domain.convention import Convention, covers
 from domain.errors import RuleBroken, refuse_if
-from domain.group import Group, SeatTaken, group_is_full
+from domain.group import Group, SeatFreed, SeatTaken, group_is_full
 from domain.kind import Act, Changes, CommandSpec
 from domain.learner.admission import (
     Admission,
@@ -21,6 +21,7 @@ from domain.learner.admission import (
     Enrolment,
     EnrolmentOver,
     GroupJoined,
+    GroupLeft,
     GroupOfAnotherCentre,
     GroupOfAnotherTrade,
     IdentityErased,
@@ -28,10 +29,13 @@ from domain.learner.admission import (
     JoinGroup,
     LearnerEnrolled,
     LearnerOriented,
+    LeaveGroup,
     NoSuchEnrolment,
     OrientLearner,
     Profile,
+    StartsBeforeLastEnded,
     StartsOutsideConvention,
+    StartsOutsideSeason,
     StepMissing,
 )
 from domain.learner.deciding.identification import (
@@ -46,10 +50,10 @@ from domain.learner.deciding.identification import (
     reference_date,
     unknown_season,
 )
-from domain.learner.identification import Identity
+from domain.learner.identification import Assessment, Identity
 from domain.learner.state import Learner
 from domain.sealed import Erased
-from domain.values import season_of
+from domain.values import season_days, season_of
 
 
 def orient_learner(command: OrientLearner, act: Act, *, learner: Learner) -> Changes:
@@ -113,12 +117,30 @@ def _steps_missing(learner: Learner, command: EnrolLearner, season: int) -> list
     ]
 
 
-def _starts_outside(convention: Convention, starts_on: date) -> StartsOutsideConvention | None:
-    if convention.starts_on <= starts_on <= convention.ends_on:
-        return None
-    return StartsOutsideConvention(
-        pointer="/starts_on", starts_on=str(starts_on), first=str(convention.starts_on), last=str(convention.ends_on)
-    )
+def _bad_start(convention: Convention, admission: Admission, season: int, starts_on: date) -> list[RuleBroken | None]:
+    """Rules 3, 10: within the season and the convention, after every earlier enrolment."""
+    pointer, day = "/starts_on", str(starts_on)
+    (first, last), ends = season_days(season), [each.ended_on for each in admission.enrolments.values()]
+    ended_on = max((each for each in ends if each), default=None)
+    signed = (convention.starts_on, convention.ends_on)
+    return [
+        StartsBeforeLastEnded(pointer=pointer, starts_on=day, ended_on=str(ended_on))
+        if ended_on and starts_on <= ended_on
+        else None,
+        None
+        if first <= starts_on <= last
+        else StartsOutsideSeason(pointer=pointer, starts_on=day, first=str(first), last=str(last)),
+        None
+        if signed[0] <= starts_on <= signed[1]
+        else StartsOutsideConvention(pointer=pointer, starts_on=day, first=str(signed[0]), last=str(signed[1])),
+    ]
+
+
+def _in_school(command: EnrolLearner, assessment: Assessment | None) -> InSchoolNow | None:
+    """Rule 2: in school by what is said now, or by the season's assessment: that is assessed anew, not talked over."""
+    said = [command.school_status, *([assessment.school_status] if assessment else [])]
+    found = next((status for status in said if status in IN_SCHOOL), None)
+    return InSchoolNow(pointer="/school_status", school_status=found) if found else None
 
 
 def enrol_learner(
@@ -145,14 +167,12 @@ def enrol_learner(
         None
         if derogation is not None or admits(ages, band) or ages is None
         else AgeOutsideBand(age=ages[0], age_min=band[0], age_max=band[1], reference_date=str(day)),
-        InSchoolNow(pointer="/school_status", school_status=command.school_status)
-        if command.school_status in IN_SCHOOL
-        else None,
+        _in_school(command, assessment),
         already_enrolled(learner.admission),
         _id_in_use(learner.admission, command.enrolment),
         *_steps_missing(learner, command, season),
         *covers(convention, command.centre, season),
-        _starts_outside(convention, starts_on),
+        *_bad_start(convention, learner.admission, season, starts_on),
         trade_not_approved(centre, command.trade, season),
         IdentityErased() if isinstance(identity, Erased) else None,
     )
@@ -229,6 +249,17 @@ def join_group(command: JoinGroup, act: Act, *, learner: Learner, group: Group) 
     ]
 
 
+def leave_group(command: LeaveGroup, act: Act, *, learner: Learner, group: Group) -> Changes:
+    """The seat is free; sheets of the days before stay. Leaving a group one does not sit in changes nothing."""
+    refuse_if(enrolment_of(learner, command.enrolment)[1])
+    if group.seats.get(command.enrolment) != command.learner:
+        return []
+    return [
+        (command.learner, act.event(GroupLeft, command)),
+        (command.group, act.event(SeatFreed, command)),
+    ]
+
+
 def _centre_and_convention(command: EnrolLearner, _seen: Mapping[str, Any]) -> dict[str, tuple[str, UUID]]:
     return {"centre": ("centre", command.centre), "convention": ("convention", command.convention)}
 
@@ -258,6 +289,15 @@ COMMANDS = (
         kind="learner",
         stream="learner",
         noun="group-memberships",
+        roles=("caseworker", "coordinator"),
+        reads=lambda command, _seen: {"group": ("group", command.group)},
+    ),
+    CommandSpec(
+        command=LeaveGroup,
+        decide=leave_group,
+        kind="learner",
+        stream="learner",
+        noun="group-departures",
         roles=("caseworker", "coordinator"),
         reads=lambda command, _seen: {"group": ("group", command.group)},
     ),

@@ -8,11 +8,14 @@ from uuid import UUID
 
 from domain.codes import refuse_unknown
 from domain.errors import RuleBroken, in_future, refuse_if
+from domain.event import NIL
 from domain.group import Group, SeatFreed
 from domain.kind import Act, Changes, CommandSpec
 from domain.learner.deciding.admission import enrolment_of
 from domain.learner.leaving import EndEnrolment, EndsBeforeEnrolment, EnrolmentEnded
 from domain.learner.outcome import (
+    AuthorityDoesNotFit,
+    AuthorityOfAnother,
     DeclareOutcome,
     EnrolmentNotEnded,
     EvidenceMissing,
@@ -40,6 +43,9 @@ VERIFIERS: Mapping[str, tuple[str, ...]] = {
     "self_employment": _EN_OR_AREF,
     "cooperative": _EN_OR_AREF,
 }
+# What kinds of organisation they verify for.
+EN_OR_ACADEMY = ("en_delegation", "en_regional_coordination", "aref")
+AUTHORITIES: Mapping[str, tuple[str, ...]] = {"formal_school": ("provincial_directorate", "ministry")}
 # Methods that are evidence in themselves: the authority saw the fact, not a paper about it.
 SEEN = frozenset({"site_visit", "authority_record", "class_council"})
 
@@ -56,7 +62,10 @@ def end_enrolment(command: EndEnrolment, act: Act, *, learner: Learner, groups: 
         if ended_on < held.starts_on
         else None,
     )
-    minutes_held = sum(groups[group].minutes_held_between(joined, ended_on) for group, joined in held.groups.items())
+    minutes_held = sum(
+        groups[group].minutes_held_between(max(joined, held.starts_on), held.left.get(group, ended_on))
+        for group, joined in held.groups.items()
+    )
     ended = act.event(
         EnrolmentEnded,
         command,
@@ -94,10 +103,15 @@ def _not_verifiable(
     inside = (
         act.by.actor == outcome.declared_by or act.by.org == outcome.declared_for or authority.kind == "association"
     )
+    fitting = AUTHORITIES.get(outcome.kind, EN_OR_ACADEMY)
     unseen = command.document is None and outcome.document is None and command.method not in SEEN
     return [
         WrongAuthority(kind=outcome.kind, verified_by=list(verifiers)) if act.by.role not in verifiers else None,
         NotOutside(pointer="/authority") if inside else None,
+        None
+        if authority.kind in (*fitting, "association")
+        else AuthorityDoesNotFit(pointer="/authority", kind=authority.kind, fitting=list(fitting)),
+        None if act.by.org in (command.authority, NIL) else AuthorityOfAnother(pointer="/authority"),
         EvidenceMissing(pointer="/document") if unseen else None,
         OutcomeAlreadyVerified(pointer="/outcome") if outcome.verified_version is not None else None,
     ]
