@@ -14,7 +14,7 @@ from psycopg import sql
 from domain.casebook import Append, NewEvent
 from domain.event import Event
 from domain.sealed import clear
-from domain.streams import EVENTS
+from domain.streams import EVENTS, KIND_OF
 from projections import ALL_VIEWS
 from projections.tables import drop_view, table
 from projections.view import View
@@ -92,6 +92,13 @@ def open_means(keys_dsn: str) -> OpenedMeans:
     """What a rebuild's process works with; a module's function, so that another process can call it."""
     keyring = Keyring(keys_dsn, secrets_from(bytes(32)))
     return OpenedMeans(ForsaMapper(EVENTS, keyring), keyring)
+
+
+def stream_of(view: View) -> UUID:
+    """A stream that the view has rows of: a learner where it is of learners."""
+    if "learner" in view.kinds:
+        return learner(1)
+    return next(stream for stream, event in EVERY_EVENT if KIND_OF[type(event)].name in view.kinds)
 
 
 def all_rows(dsn: str) -> dict[str, list[tuple[Any, ...]]]:

@@ -25,7 +25,6 @@ from tests.examples.path import AMINA
 from tests.projections.conftest import SECONDS, OpenProjector
 from tests.projections.log_of import (
     EVERY_EVENT,
-    PATH,
     all_rows,
     drop_views,
     execute,
@@ -35,6 +34,7 @@ from tests.projections.log_of import (
     picky,
     rows,
     store,
+    stream_of,
 )
 
 
@@ -241,23 +241,25 @@ def test_a_view_that_is_new_catches_up_beside_the_current_ones(
 def test_a_stream_that_fails_is_parked_and_everything_else_moves_on(
     event_log: EventLog, open_projector: OpenProjector, views: Views, log_dsn: str, view: View
 ) -> None:
-    fussy, healed = picky(view, learner(1))
+    refused = stream_of(view)
+    fussy, healed = picky(view, refused)
     projector = open_projector(views=[fussy if each is view else each for each in ALL_VIEWS])
-    last = store(event_log, paths(3))
+    last = store(event_log, (*EVERY_EVENT, *paths(3)))
     projector.catch_up()
     [parked] = views.parked()
-    assert (parked.view, parked.stream, parked.exception) == (view.name, learner(1), "ZeroDivisionError")
-    assert learner(1) not in {row[1 if view is entries.VIEW else 0] for row in rows(log_dsn, view)}
+    assert (parked.view, parked.stream, parked.exception) == (view.name, refused, "ZeroDivisionError")
+    assert refused not in {row[1 if view is entries.VIEW else 0] for row in rows(log_dsn, view)}
     assert views.wait_for(last)
-    assert views.timeline(learner(1)).stale == (view is entries.VIEW)
-    assert views.learner_record(learner(1)).stale == (view is learner_record.VIEW)
+    assert views.timeline(refused).stale == (view is entries.VIEW)
+    assert views.learner_record(refused).stale == (view is learner_record.VIEW)
     assert not views.learner_record(learner(2)).stale
 
-    store(event_log, [(learner(1), PATH[-1][1])])  # it stays parked, in order
+    again = next(event for stream, event in reversed((*EVERY_EVENT, *paths(3))) if stream == refused)
+    store(event_log, [(refused, again)])  # it stays parked, in order
     projector.catch_up()
     assert len(views.parked()) == 1
     healed.set()
-    assert views.retry_parked(stream=learner(1)) == 1
+    assert views.retry_parked(stream=refused) == 1
     projector.step()
     assert views.parked() == []
     healed_rows = all_rows(log_dsn)
