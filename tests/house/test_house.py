@@ -46,7 +46,8 @@ def test_the_lock_holds_what_pyproject_asks_for(name: str) -> None:
 def test_make_help_lists_every_target() -> None:
     targets = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert targets is not None
-    listed = subprocess.run(["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    helped = subprocess.run(["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, check=True)
+    listed = helped.stdout.decode()
     assert [line.split()[0] for line in listed.splitlines()] == targets[1].split()
 
 
