@@ -11,7 +11,7 @@ from domain.codes import refuse_unknown
 from domain.errors import RuleBroken, refuse_if
 from domain.event import NIL, Event
 from domain.kind import Act, Changes, Command, CommandSpec, Evolve, Kind, State, evolve_by
-from domain.organisation import EndsBeforeStart
+from domain.organisation import EndsBeforeStart, Organisation
 
 
 class Mark(msgspec.Struct, frozen=True):
@@ -92,6 +92,7 @@ class DiplomaSession(State, frozen=True, kw_only=True):
     candidates: dict[str, Candidate] = {}
     is_closed: bool = False
     minutes_version: int = 0
+    minutes_on: date = date.max  # the day they were signed
 
     def candidate_number_of(self, enrolment: UUID) -> str | None:
         """The number this enrolment is listed under."""
@@ -129,8 +130,8 @@ def _marked(state: DiplomaSession, event: MarksRecorded, _version: int) -> Diplo
     return msgspec.structs.replace(state, candidates={**state.candidates, **marked})
 
 
-def _signed(state: DiplomaSession, _event: MinutesSigned, version: int) -> DiplomaSession:
-    return msgspec.structs.replace(state, minutes_version=version)
+def _signed(state: DiplomaSession, event: MinutesSigned, version: int) -> DiplomaSession:
+    return msgspec.structs.replace(state, minutes_version=version, minutes_on=event.on)
 
 
 class OpenDiplomaSession(Command, frozen=True, kw_only=True):
@@ -174,15 +175,40 @@ class MarksMissing(RuleBroken, frozen=True, kw_only=True):
     candidate_numbers: list[str]
 
 
+class NotAnExamAuthority(RuleBroken, frozen=True, kw_only=True):
+    """Rule 19: sessions are opened for a delegation or regional coordination of Entraide Nationale."""
+
+    RULE = 19
+    kind: str
+    fitting: list[str]
+
+
+class YearFarFromExam(RuleBroken, frozen=True, kw_only=True):
+    """Rule 19: the register's year is that of the session, the one before or the one after."""
+
+    RULE = 19
+    year: int
+    held_from: str
+
+
 class JuryMissing(RuleBroken, frozen=True, kw_only=True):
     """Rule 19: minutes are signed by at least one member of the jury."""
 
     RULE = 19
 
 
-def open_diploma_session(command: OpenDiplomaSession, act: Act) -> Changes:
-    """The session takes candidates. Refuses UnknownCode, EndsBeforeStart."""
+EXAM_AUTHORITIES = ("en_delegation", "en_regional_coordination")
+
+
+def open_diploma_session(command: OpenDiplomaSession, act: Act, *, authority: Organisation) -> Changes:
+    """The session takes candidates. Refuses UnknownCode, EndsBeforeStart, NotAnExamAuthority, YearFarFromExam."""
     refuse_if(
+        None
+        if authority.kind in EXAM_AUTHORITIES
+        else NotAnExamAuthority(pointer="/authority", kind=authority.kind, fitting=list(EXAM_AUTHORITIES)),
+        None
+        if abs(command.year - command.held_from.year) <= 1
+        else YearFarFromExam(pointer="/year", year=command.year, held_from=str(command.held_from)),
         refuse_unknown("diploma_kind", command.diploma_kind, "/diploma_kind", act.on),
         *(refuse_unknown("trade", code, f"/trades/{at}", act.on) for at, code in enumerate(command.trades)),
         EndsBeforeStart(pointer="/held_to", starts_on=str(command.held_from), ends_on=str(command.held_to))

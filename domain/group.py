@@ -177,6 +177,10 @@ class SetTimetable(Command, frozen=True, kw_only=True):
     slots: list[Slot]
     starts_on: date
 
+    def earliest_date(self) -> date | None:
+        """The day it holds from."""
+        return self.starts_on
+
 
 class RecordSessions(Command, frozen=True, kw_only=True):
     """Say which sessions were held in a week."""
@@ -188,6 +192,10 @@ class RecordSessions(Command, frozen=True, kw_only=True):
     def occurred_on(self) -> date | None:
         """The last session's day, unless another business date is given."""
         return self.on or max((held.date for held in self.sessions), default=None)
+
+    def earliest_date(self) -> date | None:
+        """The first session's day."""
+        return min((held.date for held in self.sessions), default=self.on)
 
 
 class LockAttendance(Command, frozen=True, kw_only=True):

@@ -97,6 +97,10 @@ class GrantAccess(Command, frozen=True, kw_only=True):
     valid_from: date | None = None
     valid_to: date | None = None
 
+    def earliest_date(self) -> date | None:
+        """The day the access starts."""
+        return self.valid_from or self.on
+
 
 class NameMissing(RuleBroken, frozen=True, kw_only=True):
     """A name is needed in at least one script."""

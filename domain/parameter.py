@@ -55,6 +55,10 @@ class SetParameter(Command, frozen=True, kw_only=True):
     valid_from: date
     authority: str
 
+    def earliest_date(self) -> date | None:
+        """The day the value holds from."""
+        return self.valid_from
+
 
 class NotAParameterValue(RuleBroken, frozen=True, kw_only=True):
     """The text is not a value of this parameter."""

@@ -262,6 +262,14 @@ def clean_identifier(text: str, *, longest: int = 60) -> str:
     return _BETWEEN.sub("", clean_text(text, longest=longest).translate(DIGITS)).upper()
 
 
+def clean_register_number(text: str, *, longest: int = 60) -> str:
+    """A register's number as it is compared: upper case, ASCII digits, one hyphen for whatever stands between parts.
+
+    Unlike an identifier's, its separators carry meaning: 1/23 is not 12/3. BadText as `clean_text`.
+    """
+    return _BETWEEN.sub("-", clean_text(text, longest=longest).translate(DIGITS)).upper().strip("-")
+
+
 def massar_warning(text: str) -> str | None:
     """`massar-format` unless one letter and nine digits: a warning, never a refusal (rule 6; form unconfirmed)."""
     return None if _MASSAR.fullmatch(clean_identifier(text)) else "massar-format"

@@ -63,15 +63,15 @@ def _bound(state: Worker, event: LoginBound, version: int) -> Worker:
     return msgspec.structs.replace(state, logins={**state.logins, event.issuer: fact})
 
 
-def login_value(login: Login) -> str:
-    """What is claimed for a login: issuer and subject, unambiguous because issuers hold no space."""
-    return f"{login.issuer} {login.subject}"
+def login_value(issuer: str, subject: str) -> str:
+    """What is claimed for a login: issuer and subject, joined by a NUL, which no issuer holds."""
+    return f"{issuer}\0{subject}"
 
 
 def claims_of(worker: Worker) -> list[ClaimSource]:
     """One login belongs to one worker."""
     return [
-        ClaimSource(kind="login", fact=fact, values_in=lambda login: [login_value(login)])
+        ClaimSource(kind="login", fact=fact, values_in=lambda login: [login_value(login.issuer, login.subject)])
         for fact in worker.logins.values()
     ]
 

@@ -23,6 +23,7 @@ from psycopg_pool import ConnectionPool
 from domain.casebook import Casebook
 from domain.streams import EVENTS
 from domain.values import today_in_casablanca
+from domain.worker import login_value
 from projections.reading import Views
 from runtime.databases import PROCESS_NEEDS
 from runtime.grants import Grants, access_reader
@@ -63,7 +64,7 @@ class Forsa(msgspec.Struct, frozen=True, kw_only=True):
 
     def worker_of(self, issuer: str, subject: str) -> UUID | None:
         """The worker a login is bound to."""
-        return self.event_log.find_claim(self.event_log.digest("login", f"{issuer} {subject}"))
+        return self.event_log.find_claim(self.event_log.digest("login", login_value(issuer, subject)))
 
     def close(self) -> None:
         """No connection of this process is left open."""

@@ -13,7 +13,7 @@ from domain.errors import RuleBroken
 from domain.event import Event, EventRef
 from domain.kind import ClaimSource, Command
 from domain.sealed import Personal, Sealed
-from domain.values import clean_identifier
+from domain.values import clean_register_number
 
 
 class PrintedName(Personal, frozen=True):
@@ -75,6 +75,7 @@ class DiplomaAwarded(Event, frozen=True, kw_only=True, tag="learner.diploma-awar
 class Candidature(msgspec.Struct, frozen=True):
     """A listing in a session, and the last decision of its jury."""
 
+    version: int
     session: UUID
     candidate_number: str
     decision: str | None = None
@@ -97,9 +98,9 @@ class DiplomaStage(msgspec.Struct, frozen=True, kw_only=True):
     diplomas: dict[UUID, Award] = {}
 
 
-def on_candidate_listed(stage: DiplomaStage, event: CandidateListed, _version: int) -> DiplomaStage:
+def on_candidate_listed(stage: DiplomaStage, event: CandidateListed, version: int) -> DiplomaStage:
     """The stage after: candidate listed."""
-    listed = Candidature(event.session, event.candidate_number)
+    listed = Candidature(version, event.session, event.candidate_number)
     return msgspec.structs.replace(stage, candidatures={**stage.candidatures, event.enrolment: listed})
 
 
@@ -124,9 +125,9 @@ def claims_of(stage: DiplomaStage) -> list[ClaimSource]:
 
 
 def register_value(award: Award) -> str:
-    """What is claimed for a diploma: delegation, kind, year, number; however it was typed, one number is one value."""
+    """What is claimed for a diploma: delegation, kind, year, number; however typed, one number is one value."""
     register = award.register
-    return f"{register.delegation} {register.kind} {register.year} {clean_identifier(award.number)}"
+    return f"{register.delegation} {register.kind} {register.year} {clean_register_number(award.number)}"
 
 
 class ListCandidate(Command, frozen=True, kw_only=True):
@@ -162,9 +163,13 @@ class AwardDiplomas(Command, frozen=True, kw_only=True):
         """The day the jury signed, unless another business date is given."""
         return self.on or self.awarded_on
 
+    def earliest_date(self) -> date | None:
+        """The day the jury signed."""
+        return self.awarded_on
+
 
 class IdentityNotVerified(RuleBroken, frozen=True, kw_only=True):
-    """Rule 18: a candidate needs a verified identity."""
+    """Rule 18: a candidate needs a verified identity, when listed and when awarded."""
 
     RULE = 18
 
@@ -213,11 +218,34 @@ class DiplomaAlreadyAwarded(RuleBroken, frozen=True, kw_only=True):
 
 
 class AwardedBeforeMinutes(RuleBroken, frozen=True, kw_only=True):
-    """Rule 19: signed minutes precede any diploma; the session has not been held by that day."""
+    """Rule 19: signed minutes precede any diploma; they were not signed by that day."""
 
     RULE = 19
     awarded_on: str
+    signed_on: str
+
+
+class MarkedBeforeExam(RuleBroken, frozen=True, kw_only=True):
+    """Rule 19: nobody is marked before the session is held."""
+
+    RULE = 19
+    on: str
     held_from: str
+
+
+class AdmittedWithoutMark(RuleBroken, frozen=True, kw_only=True):
+    """Rule 19: who is admitted has one mark at least."""
+
+    RULE = 19
+    candidate_number: str
+
+
+class NameFormUnsettled(RuleBroken, frozen=True, kw_only=True):
+    """Rule 48: a form of the name that a diploma prints is missing, and nobody has settled that; `flags` says which."""
+
+    RULE = 48
+    candidate_number: str
+    flags: list[str]
 
 
 class SameNumberTwice(RuleBroken, frozen=True, kw_only=True):

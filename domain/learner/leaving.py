@@ -38,6 +38,10 @@ class EndEnrolment(Command, frozen=True, kw_only=True):
         """The day it ended, unless another business date is given."""
         return self.on or self.ended_on
 
+    def earliest_date(self) -> date | None:
+        """The day it ended."""
+        return self.ended_on or self.on
+
 
 class EndsBeforeEnrolment(RuleBroken, frozen=True, kw_only=True):
     """The enrolment would end before it started."""

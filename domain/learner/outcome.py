@@ -125,6 +125,10 @@ class DeclareOutcome(Command, frozen=True, kw_only=True):
     starts_on: date
     document: UUID | None = None
 
+    def earliest_date(self) -> date | None:
+        """The day it starts."""
+        return self.starts_on
+
 
 class VerifyOutcome(Command, frozen=True, kw_only=True):
     """Verify a declared outcome on evidence, as the authority outside the association."""
@@ -155,6 +159,20 @@ class WrongAuthority(RuleBroken, frozen=True, kw_only=True):
     RULE = 24
     kind: str
     verified_by: list[str]
+
+
+class AuthorityDoesNotFit(RuleBroken, frozen=True, kw_only=True):
+    """Rule 24: an organisation of this kind is no authority for the outcome; `fitting` names the kinds that are."""
+
+    RULE = 24
+    kind: str
+    fitting: list[str]
+
+
+class AuthorityOfAnother(RuleBroken, frozen=True, kw_only=True):
+    """Rule 24: who verifies does so for the organisation they act for, and for no other."""
+
+    RULE = 24
 
 
 class NotOutside(RuleBroken, frozen=True, kw_only=True):

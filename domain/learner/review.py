@@ -108,6 +108,20 @@ class NoSuchFlag(RuleBroken, frozen=True, kw_only=True):
     open: list[str]
 
 
+class SettledByRecorder(RuleBroken, frozen=True, kw_only=True):
+    """Rule 14: who recorded what was flagged does not settle it."""
+
+    RULE = 14
+
+
+class NotYoursToWithdraw(RuleBroken, frozen=True, kw_only=True):
+    """Rule 24: a fact is taken back in a role that may record it; `roles` names them."""
+
+    RULE = 24
+    version: int
+    roles: list[str]
+
+
 class NotWithdrawable(RuleBroken, frozen=True, kw_only=True):
     """The event of this version is not a fact in force that may be taken back; `withdrawable` lists those that are."""
 

@@ -189,6 +189,10 @@ class RecordAttendance(Command, frozen=True, kw_only=True):
         """The sheet's last day, unless another business date is given."""
         return self.on or max((cell.date for row in self.rows for cell in row.days), default=None)
 
+    def earliest_date(self) -> date | None:
+        """The sheet's first day."""
+        return min((cell.date for row in self.rows for cell in row.days), default=self.on)
+
 
 class AssessCompetence(Command, frozen=True, kw_only=True):
     """Assess a module's competence."""

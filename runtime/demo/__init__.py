@@ -29,7 +29,7 @@ def load_demo(forsa: Forsa, progress: Callable[[int], None] | None = None) -> Lo
     tell_correction(teller)
     tell_review(teller, forsa)
     tell_competences(teller)
-    tell_exam(teller)
+    tell_exam(teller, forsa)
     for each in TOLD:
         tell_departure(teller, each)
     return Loaded(teller.done, teller.known)

@@ -18,6 +18,7 @@ from domain.learner.identification import (
 )
 from domain.learner.leaving import EndEnrolment
 from domain.learner.outcome import DeclareOutcome, VerifyOutcome
+from domain.values import season_days
 from runtime.demo.people import LEARNERS, Person
 from runtime.demo.setting import CENTRE, CLASS, CONVENTION, PROVINCE, TRADE, WORKSHOP
 from runtime.demo.telling import Teller, id_of, told
@@ -145,6 +146,7 @@ def _tell_admission(teller: Teller, each: Told, season: int, on: date) -> None:
             convention=CONVENTION,
             level="level_2",
             trade=TRADE,
+            starts_on=max(on + timedelta(4), season_days(season)[0]),
             without=[Missing("orientation", "urgent_intake")] if each.number == LATE_ORIENTATION else [],
             residence="rural" if each.number % 4 == 0 else "urban",
             last_level=("6P", "1AC", "2AC", "5P")[each.number % 4],

@@ -9,6 +9,7 @@ from uuid import UUID
 from domain.diploma_session import CloseCandidateList, Mark, OpenDiplomaSession, SignMinutes
 from domain.group import HeldSession, LockAttendance, RecordSessions
 from domain.kind import ReasonGiven
+from domain.learner.admission import LeaveGroup
 from domain.learner.diploma import AwardDiplomas, AwardLine, ListCandidate, RecordMarks
 from domain.learner.review import SettleFlag, WithdrawFact
 from domain.learner.training import AssessCompetence, AttendanceRow, DayGiven, RecordAttendance
@@ -64,7 +65,10 @@ def _status(each: Told, day: date) -> str:
 
 
 def tell_review(teller: Teller, forsa: Forsa) -> None:
-    """A sheet was corrected, two flags were settled and a wrong identity taken back: versions are read, not known."""
+    """A sheet was corrected, two flags settled, a workshop left, a wrong identity taken back.
+
+    Versions are read, not known.
+    """
     corrected = TOLD[17]
     week = monday_of(teller.day(*WEEKS[4]))
     cell = DayGiven(week, "absent" if _status(corrected, week) == "present" else "present")
@@ -78,18 +82,10 @@ def tell_review(teller: Teller, forsa: Forsa) -> None:
     )
     teller.does("educator", "sheet corrected", told(teller, correction, week + timedelta(7)))
     for each, finding in ((TOLD[19], "explained"), (TOLD[20], "confirmed")):
-        learner = forsa.casebook.load("learner", each.learner).state
-        for version, code, day in learner.review.open:
-            if code == "without-held-session":
-                settle = SettleFlag(
-                    learner=each.learner,
-                    version=version,
-                    code=code,
-                    day=day,
-                    finding=finding,
-                    why=ReasonGiven("sheet_reread"),
-                )
-                teller.does("coordinator", f"flag of {each.number}", told(teller, settle, teller.day(12, 1)))
+        _settle(teller, forsa, each, "without-held-session", finding, teller.day(12, 1))
+    leaver = next(each for each in TOLD if each.path.stage == SEATED and WORKSHOP in groups_of(each))
+    leave = LeaveGroup(learner=leaver.learner, enrolment=leaver.enrolment, group=WORKSHOP)
+    teller.does("coordinator", "workshop left", told(teller, leave, teller.day(11, 27)))
     identity = forsa.casebook.load("learner", TOLD[16].learner).state.identification.identity
     if identity.version > 1:
         withdraw = WithdrawFact(learner=TOLD[16].learner, version=identity.version, why=ReasonGiven("wrong_person"))
@@ -105,7 +101,22 @@ def tell_competences(teller: Teller) -> None:
             teller.does("educator", f"competence {each.number}", told(teller, assess, teller.day(5, 18)))
 
 
-def tell_exam(teller: Teller) -> None:
+def _settle(teller: Teller, forsa: Forsa, each: Told, code: str, finding: str, on: date) -> None:
+    """The learner's open flags of this code were settled: what stands in the file is read, not known."""
+    learner = forsa.casebook.load("learner", each.learner).state
+    for version, flag, day in sorted(key for key in learner.review.open if key[1] == code):
+        settle = SettleFlag(
+            learner=each.learner,
+            version=version,
+            code=flag,
+            day=day,
+            finding=finding,
+            why=ReasonGiven("sheet_reread" if day else "new_document"),
+        )
+        teller.does("coordinator", f"flag of {each.number}", told(teller, settle, on))
+
+
+def tell_exam(teller: Teller, forsa: Forsa) -> None:
     """The session was opened, its list closed, its marks recorded, its minutes signed, its diplomas awarded."""
     listed = [each for each in TOLD if each.path.stage >= CANDIDATE]
     numbers = {each.number: f"{at:04}" for at, each in enumerate(listed, 1)}
@@ -122,6 +133,8 @@ def tell_exam(teller: Teller) -> None:
     for each in listed:
         listing = ListCandidate(learner=each.learner, enrolment=each.enrolment, session=SESSION)
         teller.does("en_agent", f"candidate {each.number}", told(teller, listing, teller.day(5, 4)))
+        for script in ("arabic", "latin"):
+            _settle(teller, forsa, each, f"missing-{script}-name", "explained", teller.day(5, 11))
     teller.does("en_agent", "list closed", told(teller, CloseCandidateList(diploma_session=SESSION), teller.day(5, 25)))
     marks = RecordMarks(diploma_session=SESSION, marks=[_mark(each, numbers[each.number]) for each in listed])
     teller.does("en_agent", "marks", told(teller, marks, teller.day(6, 15)))

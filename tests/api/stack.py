@@ -23,7 +23,7 @@ from domain.event import By, Event
 from domain.kind import Command, ReasonGiven
 from domain.organisation import AccessGranted, LocalName, OrganisationRegistered
 from domain.sealed import clear
-from domain.worker import Login, LoginBound, WorkerPerson, WorkerRecorded
+from domain.worker import Login, LoginBound, WorkerPerson, WorkerRecorded, login_value
 from runtime.settings import DEVELOPMENT_ISSUER, Settings
 from runtime.tokens import DevelopmentIssuer
 from runtime.wiring import Forsa, api_parts, compose
@@ -144,7 +144,7 @@ def composed(web_dsn: str, keys_dsn: str, token_key: Path) -> Forsa:
     forsa = compose(settings_of(web_dsn, keys_dsn, token_key), now=lambda: NOW)
     events = [NewEvent(stream, version, event) for stream, version, event in world()]
     taken: list[tuple[Claim, UUID]] = [
-        (forsa.event_log.digest("login", f"{DEVELOPMENT_ISSUER} {role}"), worker(role)) for role in ROLES
+        (forsa.event_log.digest("login", login_value(DEVELOPMENT_ISSUER, role)), worker(role)) for role in ROLES
     ]
     forsa.event_log.append(Append(tuple(events), taken=tuple(taken)))
     for role, command in acts():

@@ -70,6 +70,7 @@ def test_from_identification_to_a_verified_outcome(api: Api) -> None:
     set_up = _set_up(path)
     learner, enrolment = _trained(path, *set_up)
     _graduated(path, learner, enrolment)
+    path.post("leave-group", learner, {"enrolment": enrolment, "group": set_up[0], "on": "2026-11-13"})
     said = {"enrolment": enrolment, "exit": "completed", "ended_on": "2026-11-13"}
     path.post("end-enrolment", learner, said)
     outcome = str(uuid4())
@@ -86,8 +87,11 @@ def test_from_identification_to_a_verified_outcome(api: Api) -> None:
     said = {"outcome": outcome, "method": "authority_record", "authority": str(ident("delegation"))}
     path.post("verify-outcome", learner, said, "en_agent")
     why = {"code": "duplicate_entry", "text": "سجلت مرتين"}
-    path.post("withdraw-fact", learner, {"version": api.version(UUID(learner)), "why": why})
+    path.post("withdraw-fact", learner, {"version": api.version(UUID(learner)), "why": why}, "en_agent")
     assert path.seen == SPECS.keys() - {"settle-flag"}
+
+
+LATE = {"code": "paper_arrived_late"}
 
 
 def _set_up(path: Path) -> tuple[str, str]:
@@ -99,7 +103,7 @@ def _set_up(path: Path) -> tuple[str, str]:
     path.post("bind-login", new, {"issuer": "https://login.example.org", "subject": "yassine"})
     said = {"subject": new, "role": "educator", "scope": "national", "purpose": "duty"}
     path.post("grant-access", school, said)
-    said = {"name": "age_max", "value": "20", "valid_from": "2026-09-01", "authority": "26/1"}
+    said = {"name": "age_max", "value": "20", "valid_from": "2026-09-01", "authority": "26/1", "why": LATE}
     path.post("set-parameter", str(NATIONAL), said)
     said = {
         "name": {"ar": "مركز الأمل"},
@@ -124,6 +128,7 @@ def _set_up(path: Path) -> tuple[str, str]:
     said = {
         "slots": [{"weekday": 1, "starts": 510, "minutes": 180, "component": "workshop"}],
         "starts_on": "2026-10-05",
+        "why": LATE,
     }
     path.post("set-timetable", group, said)
     return group, new
@@ -153,7 +158,8 @@ def _convention(centre: str) -> dict[str, Any]:
 
 def _trained(path: Path, group: str, educator: str) -> tuple[str, str]:
     """A learner from identification to a week of attendance and a competence."""
-    identity = {"names": [{"given": "أمينة", "family": "الإدريسي"}], "sex": "f", "birth_date": "2010-05-03"}
+    names = [{"given": "أمينة", "family": "الإدريسي"}, {"given": "Amina", "family": "El Idrissi"}]
+    identity = {"names": names, "sex": "f", "birth_date": "2010-05-03"}
     number = {"identifiers": [{"type": "massar", "value": "K139201457"}], "birth_certainty": "exact"}
     late = {"on": "2026-10-26"}
     said: dict[str, Any] = {**identity, **number, "province": "TNG", "source": "self", **late}
@@ -206,6 +212,7 @@ def _graduated(path: Path, learner: str, enrolment: str) -> None:
     path.post("close-candidate-list", session, {})
     mark = {"candidate_number": "0001", "sitting": 1, "presence": "present", "written": 1250, "practical": 1400}
     path.post("record-marks", session, {"marks": [{**mark, "decision": "admitted"}]})
-    path.post("sign-minutes", session, {"members": [str(worker("en_agent"))], "signature": "paper"})
+    said = {"members": [str(worker("en_agent"))], "signature": "paper", "on": "2026-11-12"}
+    path.post("sign-minutes", session, said)
     award = {"candidate_number": "0001", "number": "2026/0001"}
     path.post("award-diplomas", session, {"awarded_on": "2026-11-12", "awards": [award]})

@@ -22,6 +22,7 @@ from tests.architecture.source import ROOT, python_files, tree_of
 
 FLAGS = (
     "age-unknown", "age-uncertain", "school-status-unknown", "in-future", "on-closed-day", "without-held-session",
+    "longer-than-held", "outside-enrolment",
     "missing-arabic-name", "missing-latin-name", "starts-before-exit",
 )  # fmt: skip
 PROBLEMS = (

@@ -8,11 +8,25 @@ import pytest
 from msgspec.structs import replace as but
 
 from domain.errors import OccurredInFuture, ReasonNeeded, UnknownCode
-from domain.event import ReasonText, Why
-from domain.kind import ReasonGiven
+from domain.event import By, ReasonText, Why
+from domain.kind import Command, ReasonGiven
 from domain.sealed import clear
-from tests.examples.commands import ENROL, IDENTIFY, ORIENT, RECORD_ATTENDANCE, WITHDRAW_FACT
+from tests.examples.commands import (
+    AWARD_DIPLOMAS,
+    DECLARE_OUTCOME,
+    END_ENROLMENT,
+    ENROL,
+    GRANT_ACCESS,
+    IDENTIFY,
+    ORIENT,
+    RECORD_ATTENDANCE,
+    RECORD_SESSIONS,
+    SET_PARAMETER,
+    SET_TIMETABLE,
+    WITHDRAW_FACT,
+)
 from tests.examples.path import (
+    ADMITTED,
     AMINA,
     ASSESSED,
     ATTENDING,
@@ -20,11 +34,12 @@ from tests.examples.path import (
     FLAGGED,
     LEARNER_IDENTIFIED,
     LEARNER_ORIENTED,
+    LEFT,
     ORIENTED,
     SEATED,
 )
-from tests.examples.people import CASEWORKER, COORDINATOR, EDUCATOR
-from tests.examples.places import WORLD, parameter
+from tests.examples.people import CASEWORKER, COORDINATOR, EDUCATOR, EN_AGENT, MINISTRY, OPERATOR
+from tests.examples.places import WORLD, History, parameter
 from tests.scenario import given
 
 LATE = ReasonGiven("paper_arrived_late")
@@ -44,6 +59,38 @@ def test_the_days_are_a_parameter() -> None:
     given(*WORLD, week).when(IDENTIFY, by=CASEWORKER, today=date(2025, 9, 30)).refused(
         ReasonNeeded(pointer="/why", days=7)
     )
+
+
+MAY = date(2026, 5, 1)  # long after every day these commands state
+
+
+@pytest.mark.parametrize(
+    ("history", "command", "by"),
+    [
+        (ORIENTED, but(ENROL, on=MAY, starts_on=date(2025, 10, 1)), CASEWORKER),
+        (SEATED, but(RECORD_ATTENDANCE, on=MAY), EDUCATOR),
+        (SEATED, but(RECORD_SESSIONS, on=MAY, sessions=RECORD_SESSIONS.sessions[:1]), EDUCATOR),
+        (SEATED, but(SET_TIMETABLE, on=MAY), COORDINATOR),
+        (ATTENDING, but(END_ENROLMENT, on=MAY, ended_on=date(2026, 3, 1)), CASEWORKER),
+        (WORLD, but(GRANT_ACCESS, on=MAY), OPERATOR),
+        (WORLD, but(SET_PARAMETER, on=MAY), MINISTRY),
+    ],
+    ids=lambda each: type(each).__name__ if isinstance(each, Command) else "",
+)
+def test_what_a_command_states_of_long_ago_asks_a_reason_whatever_its_own_date(
+    history: History, command: Command, by: By
+) -> None:
+    given(*history).when(command, by=by, today=MAY).refused(ReasonNeeded(pointer="/why", days=30))
+    given(*history).when(but(command, why=LATE), by=by, today=MAY).accepted()
+
+
+def test_a_diploma_and_an_outcome_of_long_ago_ask_a_reason() -> None:
+    september = date(2026, 9, 1)
+    for history, command, by in (
+        (ADMITTED, but(AWARD_DIPLOMAS, on=september), EN_AGENT),
+        (LEFT, but(DECLARE_OUTCOME, on=september), CASEWORKER),
+    ):
+        given(*history).when(command, by=by, today=september).refused(ReasonNeeded(pointer="/why", days=30))
 
 
 def test_tomorrow_is_refused() -> None:

@@ -11,13 +11,17 @@ from domain.centre import NotPositive, TradeNotApproved
 from domain.convention import CentreNotCovered, SeasonNotCovered
 from domain.errors import NotAllowedNow, UnknownCode, UnknownStream
 from domain.group import GroupIsFull, HeldSession, SeatTaken, TradeMissing
+from domain.kind import ReasonGiven
 from domain.learner.admission import (
     EnrolmentOver,
     GroupOfAnotherCentre,
     GroupOfAnotherTrade,
+    InSchoolNow,
     Missing,
     NoSuchEnrolment,
+    StartsBeforeLastEnded,
     StartsOutsideConvention,
+    StartsOutsideSeason,
     StepMissing,
 )
 from domain.learner.leaving import EndEnrolment, EnrolmentEnded
@@ -154,6 +158,34 @@ def test_centre_and_convention_must_exist_and_be_what_they_are_named_as() -> Non
 def test_while_enrolled_nobody_is_enrolled_again() -> None:
     second = but(ENROL, enrolment=id_of("enrolment/second"))
     given(*ENROLLED).when(second, by=CASEWORKER).refused(NotAllowedNow)
+
+
+@pytest.mark.parametrize(("day", "is_refused"), [("2026-06-25", True), ("2026-06-26", False)])
+def test_an_enrolment_starts_after_an_earlier_one_ended(day: str, is_refused: bool) -> None:
+    again = but(ENROL, on=date(2026, 6, 26), starts_on=date.fromisoformat(day), enrolment=id_of("enrolment/again"))
+    outcome = given(*LEFT).when(but(again, season=SEASON), by=CASEWORKER)
+    if is_refused:
+        outcome.refused(StartsBeforeLastEnded(pointer="/starts_on", starts_on=day, ended_on="2026-06-25"))
+    else:
+        outcome.accepted()
+
+
+@pytest.mark.parametrize("day", ["2025-08-31", "2026-09-01"])
+def test_an_enrolment_starts_within_its_season(day: str) -> None:
+    command = but(ENROL, season=SEASON, starts_on=date.fromisoformat(day), why=ReasonGiven("wrong_date"))
+    given(*ORIENTED).when(command, by=CASEWORKER).refused(
+        StartsOutsideSeason(pointer="/starts_on", starts_on=day, first="2025-09-01", last="2026-08-31"),
+        StartsOutsideConvention,
+    )
+
+
+def test_who_was_found_in_school_is_assessed_anew_before_enrolling() -> None:
+    in_school = (AMINA, but(ELIGIBILITY_ASSESSED, school_status="in_formal_school", result="not_eligible", replaces=4))
+    given(*ORIENTED, in_school).when(ENROL, by=CASEWORKER).refused(
+        InSchoolNow(pointer="/school_status", school_status="in_formal_school")
+    )
+    anew = (AMINA, but(ELIGIBILITY_ASSESSED, replaces=6))
+    given(*ORIENTED, in_school, anew).when(ENROL, by=CASEWORKER).accepted()
 
 
 def test_a_further_season_is_a_new_enrolment_and_returning() -> None:

@@ -23,7 +23,8 @@ from domain.group import (
     Slot,
 )
 from domain.kind import ReasonGiven
-from domain.learner.review import NoSuchFlag, NotWithdrawable, SettleFlag, WithdrawFact
+from domain.learner.admission import LearnerEnrolled
+from domain.learner.review import NoSuchFlag, NotWithdrawable, SettledByRecorder, SettleFlag, WithdrawFact
 from domain.learner.training import (
     AssessCompetence,
     AttendanceDiffers,
@@ -264,6 +265,62 @@ def test_the_flags_of_a_week_go_with_it_when_it_is_replaced_or_taken_back() -> N
     assert minutes_attended(back) == 0
 
 
+def test_a_length_beyond_the_session_is_recorded_and_flagged() -> None:
+    outcome = given(*SEATED).when(sheet(cell(MONDAY, minutes=181), cell(TUESDAY, minutes=120)), by=EDUCATOR)
+    assert recorded(outcome).flags == [FlaggedDay(MONDAY, "longer-than-held")]
+    assert minutes_attended(outcome) == 120
+
+
+def test_a_day_outside_the_enrolment_is_recorded_and_flagged() -> None:
+    late_start = tuple(
+        (stream, but(event, starts_on=TUESDAY) if isinstance(event, LearnerEnrolled) else event)
+        for stream, event in SEATED
+    )
+    outcome = given(*late_start).when(sheet(cell(MONDAY), cell(TUESDAY)), by=EDUCATOR)
+    assert recorded(outcome).flags == [FlaggedDay(MONDAY, "outside-enrolment")]
+    left = given(*ATTENDING).when(but(END_ENROLMENT, ended_on=WEDNESDAY), by=CASEWORKER).accepted()
+    after = left.when(sheet(cell(THURSDAY, minutes=60)), by=EDUCATOR, today=THURSDAY)
+    assert recorded(after).flags == [
+        FlaggedDay(THURSDAY, "without-held-session"),
+        FlaggedDay(THURSDAY, "outside-enrolment"),
+    ]
+
+
+def test_a_day_with_two_flags_counts_once_both_are_explained() -> None:
+    closed = parameter("closed_days", "2025-10-06")
+    flagged = given(*SEATED, closed).when(sheet(cell(MONDAY, minutes=200)), by=EDUCATOR).accepted()
+    one = flagged.when(but(SETTLE_FLAG, code="on-closed-day", day=MONDAY), by=COORDINATOR).accepted()
+    assert minutes_attended(one) == 0
+    both = one.when(but(SETTLE_FLAG, code="longer-than-held", day=MONDAY), by=COORDINATOR).accepted()
+    assert minutes_attended(both) == 200
+
+
+def test_what_was_found_of_a_day_stands_while_its_cell_does() -> None:
+    settled = given(*FLAGGED).when(SETTLE_FLAG, by=COORDINATOR).accepted()
+    more = settled.when(sheet(cell(THURSDAY, minutes=30)), by=EDUCATOR, today=date(2025, 10, 14)).accepted()
+    learner = more.state("learner", AMINA)
+    assert learner.review.open == {(10, "without-held-session", THURSDAY)}
+    assert learner.review.settled[(10, "without-held-session", WEDNESDAY)] == "explained"
+    assert minutes_attended(more) == 240
+    corrected = more.when(
+        sheet(cell(WEDNESDAY, minutes=50), correct=True, why=REREAD), by=EDUCATOR, today=date(2025, 10, 14)
+    )
+    assert minutes_attended(corrected.accepted()) == 180
+    assert (11, "without-held-session", WEDNESDAY) in corrected.state("learner", AMINA).review.open
+
+
+def test_who_typed_the_sheet_does_not_settle_its_flags() -> None:
+    own = but(COORDINATOR, actor=EDUCATOR.actor)
+    given(*FLAGGED).when(SETTLE_FLAG, by=own).refused(SettledByRecorder(pointer="/version"))
+
+
+def test_a_day_of_a_locked_month_is_not_settled() -> None:
+    late = but(SETTLE_FLAG, on=date(2025, 11, 6))
+    given(*FLAGGED, (WORKSHOP, ATTENDANCE_LOCKED)).when(late, by=COORDINATOR).refused(
+        MonthLocked(pointer="/day", month="2025-10-01")
+    )
+
+
 # ── a day whose length is not known yet ──────────────────────────────────────────────────────────────────────────────
 
 HELD_LATER = but(SESSIONS_HELD, sessions=[*SESSIONS_HELD.sessions, HeldSession(WEDNESDAY, "workshop", 90)], replaces=3)
@@ -499,6 +556,15 @@ def test_a_second_assessment_of_a_module_names_the_first() -> None:
     first.then((AMINA, COMPETENCE_ASSESSED))
     first.when(ASSESS_COMPETENCE, by=EDUCATOR).then((AMINA, but(COMPETENCE_ASSESSED, replaces=9)))
     first.when(but(ASSESS_COMPETENCE, module="M2"), by=EDUCATOR).then((AMINA, but(COMPETENCE_ASSESSED, module="M2")))
+
+
+def test_hours_before_the_enrolment_starts_are_not_hours_held() -> None:
+    late_start = tuple(
+        (stream, but(event, starts_on=TUESDAY) if isinstance(event, LearnerEnrolled) else event)
+        for stream, event in ATTENDING
+    )
+    ended = given(*late_start).when(END_ENROLMENT, by=CASEWORKER).accepted().events()[0]
+    assert ended.minutes_held == 120  # type: ignore[attr-defined]  # an EnrolmentEnded
 
 
 def test_a_competence_has_a_known_result_and_an_active_enrolment() -> None:

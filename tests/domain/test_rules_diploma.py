@@ -7,12 +7,22 @@ from datetime import date
 import pytest
 from msgspec.structs import replace as but
 
-from domain.diploma_session import CandidateListEmpty, JuryMissing, Mark, MarksMissing, SessionOpened
-from domain.errors import NotAllowedNow, OccurredInFuture, UnknownCode
+from domain.diploma_session import (
+    CandidateListEmpty,
+    JuryMissing,
+    Mark,
+    MarksMissing,
+    NotAnExamAuthority,
+    SessionOpened,
+    YearFarFromExam,
+)
+from domain.errors import NotAllowedNow, OccurredInFuture, ReasonNeeded, UnknownCode
 from domain.event import EventRef, Why
 from domain.group import SeatFreed
 from domain.kind import ReasonGiven
+from domain.learner.admission import IdentityErased
 from domain.learner.diploma import (
+    AdmittedWithoutMark,
     AlreadyListed,
     AwardedBeforeMinutes,
     AwardLine,
@@ -22,8 +32,10 @@ from domain.learner.diploma import (
     ExamMarked,
     IdentityNotVerified,
     ListClosed,
+    MarkedBeforeExam,
     MarkOfAnAbsentee,
     MarkOutOfRange,
+    NameFormUnsettled,
     NotAdmitted,
     NotInSession,
     NumberUnreadable,
@@ -33,6 +45,7 @@ from domain.learner.diploma import (
     UnknownCandidate,
 )
 from domain.learner.identification import NameGiven
+from domain.learner.review import SettledByRecorder, SettleFlag
 from domain.organisation import EndsBeforeStart
 from domain.sealed import clear
 from domain.streams import RegisterNumberInUse
@@ -57,17 +70,19 @@ from tests.examples.path import (
     DIPLOMA_AWARDED,
     ENROLMENT,
     EXAM_MARKED,
-    FIRST_IDENTITY,
+    FLAG_SETTLED,
     GRADUATED,
+    IDENTITY,
     IDENTITY_RECORDED,
     IDENTITY_VERIFIED,
+    LATIN,
     LEARNER_ENROLLED,
     LEARNER_IDENTIFIED,
     LEFT,
     LIST_IS_CLOSED,
     MARKED,
 )
-from tests.examples.people import CASEWORKER, COORDINATOR, EN_AGENT, id_of
+from tests.examples.people import ASSOCIATION, CASEWORKER, EN_AGENT, id_of
 from tests.examples.places import (
     LIST_CLOSED,
     MARK,
@@ -99,12 +114,12 @@ def instead(history: History, event: object, other: object) -> History:
 
 def test_a_candidate_needs_a_verified_identity() -> None:
     history = without(ASSESSED_IN_TRADE, IDENTITY_VERIFIED)
-    given(*history).when(LIST_CANDIDATE, by=COORDINATOR).refused(IdentityNotVerified)
+    given(*history).when(LIST_CANDIDATE, by=EN_AGENT).refused(IdentityNotVerified)
 
 
 def test_a_verification_of_an_earlier_identity_is_not_one() -> None:
     history = instead(ASSESSED_IN_TRADE, IDENTITY_VERIFIED, but(IDENTITY_VERIFIED, verifies=1))
-    given(*history).when(LIST_CANDIDATE, by=COORDINATOR).refused(IdentityNotVerified)
+    given(*history).when(LIST_CANDIDATE, by=EN_AGENT).refused(IdentityNotVerified)
 
 
 def test_candidates_get_the_next_number_of_their_session() -> None:
@@ -114,13 +129,13 @@ def test_candidates_get_the_next_number_of_their_session() -> None:
         (OMAR, but(LEARNER_ENROLLED, enrolment=OMARS)),
     )
     command = but(LIST_CANDIDATE, learner=OMAR, enrolment=OMARS)
-    given(*CANDIDATE, *omar).when(command, by=COORDINATOR).then(
+    given(*CANDIDATE, *omar).when(command, by=EN_AGENT).then(
         (SESSION, but(CANDIDATE_ENTERED, learner=OMAR, enrolment=OMARS, candidate_number="0002")),
         (
             OMAR,
             but(
                 CANDIDATE_LISTED,
-                by=but(COORDINATOR, cause=EventRef(SESSION, 3)),
+                by=but(EN_AGENT, cause=EventRef(SESSION, 3)),
                 enrolment=OMARS,
                 candidate_number="0002",
                 verification=2,
@@ -131,7 +146,7 @@ def test_candidates_get_the_next_number_of_their_session() -> None:
 
 
 def test_the_same_listing_again_changes_nothing() -> None:
-    given(*CANDIDATE).when(LIST_CANDIDATE, by=COORDINATOR).nothing()
+    given(*CANDIDATE).when(LIST_CANDIDATE, by=EN_AGENT).nothing()
 
 
 @pytest.mark.parametrize(
@@ -139,7 +154,7 @@ def test_the_same_listing_again_changes_nothing() -> None:
 )
 def test_a_closed_list_takes_nobody(history: History, status: str) -> None:
     history = without(history, CANDIDATE_LISTED, EXAM_MARKED)
-    given(*history).when(LIST_CANDIDATE, by=COORDINATOR).refused(ListClosed(pointer="/session", status=status))
+    given(*history).when(LIST_CANDIDATE, by=EN_AGENT).refused(ListClosed(pointer="/session", status=status))
 
 
 NEXT_SESSION = id_of("diploma-session/2026-autumn")
@@ -149,29 +164,28 @@ IN_NEXT = but(LIST_CANDIDATE, on=AFTER, session=NEXT_SESSION)
 
 @pytest.mark.parametrize("history", [CANDIDATE, MARKED], ids=["undecided", "admitted"])
 def test_who_is_listed_and_undecided_or_admitted_is_not_listed_elsewhere(history: History) -> None:
-    given(*history, (NEXT_SESSION, NEXT_OPENED)).when(IN_NEXT, by=COORDINATOR).refused(
+    given(*history, (NEXT_SESSION, NEXT_OPENED)).when(IN_NEXT, by=EN_AGENT).refused(
         AlreadyListed(pointer="/enrolment", candidate_number="0001")
     )
 
 
 def test_a_graduate_who_left_is_not_listed_again() -> None:
-    given(*LEFT, (NEXT_SESSION, NEXT_OPENED)).when(IN_NEXT, by=COORDINATOR, today=date(2026, 6, 30)).refused(
-        AlreadyListed
-    )
+    given(*LEFT, (NEXT_SESSION, NEXT_OPENED)).when(IN_NEXT, by=EN_AGENT, today=date(2026, 6, 30)).refused(AlreadyListed)
 
 
 def test_who_failed_is_listed_in_a_later_session() -> None:
     failed = instead(MARKED, EXAM_MARKED, but(EXAM_MARKED, decision="refused"))
-    listed = given(*failed, (NEXT_SESSION, NEXT_OPENED)).when(IN_NEXT, by=COORDINATOR).accepted()
+    listed = given(*failed, (NEXT_SESSION, NEXT_OPENED)).when(IN_NEXT, by=EN_AGENT).accepted()
     assert listed.state("learner", AMINA).diploma.candidatures[ENROLMENT].session == NEXT_SESSION
-    late_mark = but(RECORD_MARKS, on=AFTER, marks=[but(MARK, written=900, decision="resit")])
+    marks = [but(MARK, written=900, decision="resit")]
+    late_mark = but(RECORD_MARKS, on=AFTER, marks=marks, why=ReasonGiven("entry_error"))
     corrected = listed.when(late_mark, by=EN_AGENT).accepted()
     assert corrected.state("learner", AMINA).diploma.candidatures[ENROLMENT].decision is None
 
 
 def test_a_session_takes_its_centres_and_trades_only() -> None:
     other = but(SESSION_OPENED, centres=[], trades=["ELB"])
-    given(*instead(ASSESSED_IN_TRADE, SESSION_OPENED, other)).when(LIST_CANDIDATE, by=COORDINATOR).refused(
+    given(*instead(ASSESSED_IN_TRADE, SESSION_OPENED, other)).when(LIST_CANDIDATE, by=EN_AGENT).refused(
         NotInSession(pointer="/session", what="centre"), NotInSession(pointer="/session", what="trade")
     )
 
@@ -188,7 +202,7 @@ def test_a_missing_form_of_the_name_is_flagged_when_listed(names: list[NameGiven
     recorded = given(*ASSESSED_IN_TRADE).when(but(RECORD_IDENTITY, on=date(2026, 5, 21), names=names), by=CASEWORKER)
     verified = but(IDENTITY_VERIFIED, verifies=recorded.accepted().answer.events[0].version)
     history = tuple((new.stream, new.event) for new in recorded.scenario.streams.log)
-    _, listed = given(*history, (AMINA, verified)).when(LIST_CANDIDATE, by=COORDINATOR).accepted().events()
+    _, listed = given(*history, (AMINA, verified)).when(LIST_CANDIDATE, by=EN_AGENT).accepted().events()
     assert isinstance(listed, CandidateListed)
     assert (listed.flags, listed.verification) == (flags, 11)
 
@@ -287,10 +301,10 @@ def test_a_diploma_cites_its_minutes_register_and_printed_names() -> None:
     assert award.register == Register(SESSION_OPENED.authority, "vocational_diploma", 2026)
 
 
-def test_a_diploma_is_awarded_no_day_before_the_session_nor_in_the_future() -> None:
-    early = but(AWARD_DIPLOMAS, awarded_on=date(2026, 6, 9))
+def test_a_diploma_is_awarded_no_day_before_its_minutes_nor_in_the_future() -> None:
+    early = but(AWARD_DIPLOMAS, awarded_on=date(2026, 6, 14))
     given(*ADMITTED).when(early, by=EN_AGENT).refused(
-        AwardedBeforeMinutes(pointer="/awarded_on", awarded_on="2026-06-09", held_from="2026-06-10")
+        AwardedBeforeMinutes(pointer="/awarded_on", awarded_on="2026-06-14", signed_on="2026-06-15")
     )
     future = but(AWARD_DIPLOMAS, awarded_on=date(2026, 6, 17))
     given(*ADMITTED).when(future, by=EN_AGENT, today=AFTER).refused(
@@ -330,11 +344,14 @@ def test_a_register_number_can_be_read(number: str, problem: str) -> None:
 
 
 SECOND_MARK = but(MARK, candidate_number="0002")
+NO_LATIN_NAME = but(FLAG_SETTLED, version=4, code="missing-latin-name", day=None)
 TWO_ADMITTED: History = (
     *CANDIDATE,
     (OMAR, but(LEARNER_IDENTIFIED, file_number="2025-CAS-000001-X")),
+    (OMAR, but(IDENTITY_VERIFIED, verifies=1)),
     (OMAR, but(LEARNER_ENROLLED, enrolment=OMARS)),
-    (OMAR, but(CANDIDATE_LISTED, enrolment=OMARS, candidate_number="0002")),
+    (OMAR, but(CANDIDATE_LISTED, enrolment=OMARS, candidate_number="0002", flags=["missing-latin-name"])),
+    (OMAR, NO_LATIN_NAME),
     (SESSION, but(CANDIDATE_ENTERED, learner=OMAR, enrolment=OMARS, candidate_number="0002")),
     (SESSION, LIST_CLOSED),
     (SESSION, but(MARKS_RECORDED, marks=[MARK, SECOND_MARK])),
@@ -346,7 +363,7 @@ TWO_ADMITTED: History = (
 
 def test_a_number_or_a_candidate_twice_in_one_request_is_refused() -> None:
     command = but(AWARD_DIPLOMAS, awards=[AwardLine("0001", "EN 77"), AwardLine("0002", "en-77")])
-    given(*TWO_ADMITTED).when(command, by=EN_AGENT).refused(SameNumberTwice(pointer="/awards", value="EN77"))
+    given(*TWO_ADMITTED).when(command, by=EN_AGENT).refused(SameNumberTwice(pointer="/awards", value="EN-77"))
     command = but(AWARD_DIPLOMAS, awards=[AwardLine("0001", "EN-77"), AwardLine("0001", "EN-78")])
     given(*TWO_ADMITTED).when(command, by=EN_AGENT).refused(SameNumberTwice(pointer="/awards", value="0001"))
 
@@ -363,8 +380,10 @@ def test_the_same_number_in_another_register_is_another_number() -> None:
     next_year: History = (
         (autumn, but(SESSION_OPENED, year=2027)),
         (OMAR, but(LEARNER_IDENTIFIED, file_number="2025-CAS-000001-X")),
+        (OMAR, but(IDENTITY_VERIFIED, verifies=1)),
         (OMAR, but(LEARNER_ENROLLED, enrolment=OMARS)),
         (OMAR, but(CANDIDATE_LISTED, enrolment=OMARS, session=autumn)),
+        (OMAR, NO_LATIN_NAME),
         (autumn, but(CANDIDATE_ENTERED, learner=OMAR, enrolment=OMARS)),
         (autumn, LIST_CLOSED),
         (autumn, MARKS_RECORDED),
@@ -386,10 +405,33 @@ def test_both_candidates_hold_their_diplomas_from_one_act() -> None:
     assert first.partner_reference != second.partner_reference
 
 
-def test_a_form_that_was_erased_is_printed_empty() -> None:
-    award = given(*ADMITTED).erased(AMINA, "identity").when(AWARD_DIPLOMAS, by=EN_AGENT).accepted().events()[0]
-    assert isinstance(award, DiplomaAwarded)
-    assert award.printed == clear(PrintedName(None, None))
+def test_a_name_that_was_erased_is_on_no_diploma() -> None:
+    given(*ADMITTED).erased(AMINA, "identity").when(AWARD_DIPLOMAS, by=EN_AGENT).refused(
+        IdentityErased(pointer="/awards/0/candidate_number")
+    )
+
+
+def test_a_form_nobody_settled_holds_the_diploma_up() -> None:
+    open_still = tuple(each for each in TWO_ADMITTED if each[1] is not NO_LATIN_NAME)
+    command = but(AWARD_DIPLOMAS, awards=[AwardLine("0002", "EN-78")])
+    given(*open_still).when(command, by=EN_AGENT).refused(
+        NameFormUnsettled(pointer="/awards/0/candidate_number", candidate_number="0002", flags=["missing-latin-name"])
+    )
+    given(*TWO_ADMITTED).when(command, by=EN_AGENT).accepted()
+
+
+def test_who_listed_a_candidate_does_not_settle_what_is_missing() -> None:
+    open_still = tuple(each for each in TWO_ADMITTED if each[1] is not NO_LATIN_NAME)
+    settle = SettleFlag(
+        on=AFTER,
+        learner=OMAR,
+        version=4,
+        code="missing-latin-name",
+        finding="explained",
+        why=ReasonGiven("new_document"),
+    )
+    given(*open_still).when(settle, by=EN_AGENT).refused(SettledByRecorder(pointer="/version"))
+    given(*open_still).when(settle, by=but(EN_AGENT, actor=id_of("worker/colleague"))).accepted()
 
 
 def test_who_left_before_the_jury_met_still_gets_the_diploma() -> None:
@@ -412,8 +454,54 @@ def test_a_session_has_known_trades_and_ends_after_it_starts() -> None:
     assert isinstance(given(*WORLD).when(one_day, by=EN_AGENT).accepted().events()[0], SessionOpened)
 
 
-def test_the_identity_printed_is_the_one_in_force_at_the_award() -> None:
-    recorded = but(IDENTITY_RECORDED, identity=clear(but(FIRST_IDENTITY, names=[ARABIC])), contacts=None)
-    award = given(*ADMITTED, (AMINA, recorded)).when(AWARD_DIPLOMAS, by=EN_AGENT).accepted().events()[0]
+def test_the_identity_printed_is_the_verified_one() -> None:
+    names = [ARABIC, but(LATIN, given="Aminah")]
+    recorded = but(IDENTITY_RECORDED, identity=clear(but(IDENTITY, names=names)), contacts=None)
+    corrected: History = (*ADMITTED, (AMINA, recorded))
+    given(*corrected).when(AWARD_DIPLOMAS, by=EN_AGENT).refused(
+        IdentityNotVerified(pointer="/awards/0/candidate_number")
+    )
+    verified = (AMINA, but(IDENTITY_VERIFIED, verifies=12))
+    award = given(*corrected, verified).when(AWARD_DIPLOMAS, by=EN_AGENT).accepted().events()[0]
     assert isinstance(award, DiplomaAwarded)
-    assert award.printed == clear(PrintedName("أمينة بنسالم", None))
+    assert award.printed == clear(PrintedName("أمينة بنسالم", "Aminah Bensalem"))
+
+
+@pytest.mark.parametrize("number", ["1/23", "1 23", "1-23", "1 - 23", "-1.23"])
+def test_separators_of_a_register_number_are_one_and_carry_meaning(number: str) -> None:
+    first = given(*TWO_ADMITTED).when(but(AWARD_DIPLOMAS, awards=[AwardLine("0001", "1-23")]), by=EN_AGENT).accepted()
+    first.when(but(AWARD_DIPLOMAS, awards=[AwardLine("0002", number)]), by=EN_AGENT).refused(RegisterNumberInUse)
+    first.when(but(AWARD_DIPLOMAS, awards=[AwardLine("0002", "12/3")]), by=EN_AGENT).accepted()
+
+
+def test_nobody_is_marked_before_the_exam_is_held() -> None:
+    early = but(RECORD_MARKS, on=date(2026, 6, 9))
+    given(*LIST_IS_CLOSED).when(early, by=EN_AGENT).refused(
+        MarkedBeforeExam(pointer="/on", on="2026-06-09", held_from="2026-06-10")
+    )
+    given(*LIST_IS_CLOSED).when(but(early, on=date(2026, 6, 10)), by=EN_AGENT).accepted()
+
+
+def test_who_is_admitted_has_a_mark_at_least() -> None:
+    bare = Mark("0001", 1, "present", None, None, "admitted")
+    given(*LIST_IS_CLOSED).when(but(RECORD_MARKS, marks=[bare]), by=EN_AGENT).refused(
+        AdmittedWithoutMark(pointer="/marks/0", candidate_number="0001")
+    )
+    given(*LIST_IS_CLOSED).when(but(RECORD_MARKS, marks=[but(bare, practical=1000)]), by=EN_AGENT).accepted()
+
+
+def test_a_mark_is_changed_for_a_reason() -> None:
+    changed = but(RECORD_MARKS, marks=[but(MARK, written=1550)])
+    given(*MARKED).when(changed, by=EN_AGENT).refused(ReasonNeeded(pointer="/why", days=30))
+    given(*MARKED).when(but(changed, why=ReasonGiven("entry_error")), by=EN_AGENT).accepted()
+
+
+def test_a_session_is_one_of_entraide_nationale_and_its_register_of_about_its_year() -> None:
+    given(*WORLD).when(but(OPEN_SESSION, authority=ASSOCIATION, year=2028), by=EN_AGENT).refused(
+        NotAnExamAuthority(
+            pointer="/authority", kind="association", fitting=["en_delegation", "en_regional_coordination"]
+        ),
+        YearFarFromExam(pointer="/year", year=2028, held_from="2026-06-10"),
+    )
+    for year in (2025, 2027):
+        given(*WORLD).when(but(OPEN_SESSION, year=year), by=EN_AGENT).accepted()

@@ -9,12 +9,14 @@ import pytest
 from msgspec.structs import replace as but
 
 from domain.errors import OccurredInFuture, Refused, UnknownCode, UnknownStream
-from domain.event import By
+from domain.event import NIL, By
 from domain.kind import Act, ReasonGiven
 from domain.learner.admission import EnrolmentOver, NoSuchEnrolment
 from domain.learner.deciding.leaving import VERIFIERS, declare_outcome
 from domain.learner.leaving import EndsBeforeEnrolment
 from domain.learner.outcome import (
+    AuthorityDoesNotFit,
+    AuthorityOfAnother,
     EnrolmentNotEnded,
     EvidenceMissing,
     NoSuchOutcome,
@@ -22,7 +24,7 @@ from domain.learner.outcome import (
     OutcomeAlreadyVerified,
     WrongAuthority,
 )
-from domain.learner.review import NotWithdrawable, WithdrawFact
+from domain.learner.review import NotWithdrawable, NotYoursToWithdraw, WithdrawFact
 from domain.learner.state import status_of
 from domain.parameters import Parameters
 from domain.reference import code_list
@@ -41,10 +43,12 @@ from tests.examples.path import (
 )
 from tests.examples.people import (
     AREF,
+    AREF_OFFICE,
     ASSOCIATION,
     CASEWORKER,
     DIRECTORATE,
     EN_AGENT,
+    MINISTRY_OFFICE,
     id_of,
 )
 from tests.examples.places import History
@@ -135,7 +139,26 @@ def test_each_kind_is_verified_by_its_authority_and_no_other(kind: str, role: st
     if role in VERIFIERS[kind]:
         assert status_of(outcome.accepted().state("learner", AMINA)) == "inserted"
     else:
-        outcome.refused(WrongAuthority(kind=kind, verified_by=list(VERIFIERS[kind])))
+        outcome.refused(WrongAuthority(kind=kind, verified_by=list(VERIFIERS[kind])), AuthorityDoesNotFit)
+
+
+def test_who_verifies_does_so_for_their_own_organisation_and_one_that_is_an_authority() -> None:
+    given(*PLACED).when(but(VERIFY_OUTCOME, authority=AREF_OFFICE), by=EN_AGENT).refused(
+        AuthorityOfAnother(pointer="/authority")
+    )
+    given(*PLACED).when(but(VERIFY_OUTCOME, authority=MINISTRY_OFFICE), by=but(EN_AGENT, org=MINISTRY_OFFICE)).refused(
+        AuthorityDoesNotFit(
+            pointer="/authority", kind="ministry", fitting=["en_delegation", "en_regional_coordination", "aref"]
+        )
+    )
+    given(*PLACED).when(VERIFY_OUTCOME, by=but(EN_AGENT, org=NIL)).accepted()
+
+
+def test_an_outcome_is_verified_while_a_later_enrolment_runs() -> None:
+    again: History = (*PLACED, (AMINA, but(LEARNER_ENROLLED, enrolment=UUID(int=8))))
+    verified = given(*again).when(VERIFY_OUTCOME, by=EN_AGENT).accepted().state("learner", AMINA)
+    assert verified.outcomes.declared[OUTCOME].verified_version == 16
+    given(*ATTENDING).when(VERIFY_OUTCOME, by=EN_AGENT).refused(NoSuchOutcome(pointer="/outcome", outcome=OUTCOME))
 
 
 def test_school_is_the_directorates_and_work_entraide_nationales_else_the_academys() -> None:
@@ -152,12 +175,12 @@ def test_school_is_the_directorates_and_work_entraide_nationales_else_the_academ
     ids=["who declared it", "of the same organisation"],
 )
 def test_who_declared_it_or_works_where_it_was_declared_cannot_verify_it(by: By) -> None:
-    given(*PLACED).when(VERIFY_OUTCOME, by=by).refused(NotOutside(pointer="/authority"))
+    assert NotOutside(pointer="/authority") in given(*PLACED).when(VERIFY_OUTCOME, by=by).broken
 
 
 def test_an_association_is_no_authority() -> None:
     given(*PLACED).when(but(VERIFY_OUTCOME, authority=ASSOCIATION), by=EN_AGENT).refused(
-        NotOutside(pointer="/authority")
+        NotOutside(pointer="/authority"), AuthorityOfAnother(pointer="/authority")
     )
     given(*PLACED).when(but(VERIFY_OUTCOME, authority=UUID(int=3)), by=EN_AGENT).refused(
         UnknownStream(pointer="/authority", kind="organisation", id=UUID(int=3))
@@ -211,7 +234,12 @@ def test_a_verified_outcome_is_taken_back_after_its_verification() -> None:
     why = ReasonGiven("wrong_person")
     scenario = given(*INSERTED)
     scenario.when(WithdrawFact(learner=AMINA, version=14, why=why), by=CASEWORKER).refused(NotWithdrawable)
-    unverified = scenario.when(WithdrawFact(learner=AMINA, version=15, why=why), by=CASEWORKER).accepted()
+    take_back = WithdrawFact(learner=AMINA, version=15, why=why)
+    for inside in (CASEWORKER, DIRECTORATE):
+        scenario.when(take_back, by=inside).refused(
+            NotYoursToWithdraw(pointer="/version", version=15, roles=["en_agent", "aref"])
+        )
+    unverified = scenario.when(take_back, by=AREF).accepted()
     assert status_of(unverified.state("learner", AMINA)) == "placed"
     gone = unverified.when(WithdrawFact(learner=AMINA, version=14, why=why), by=CASEWORKER).accepted()
     assert status_of(gone.state("learner", AMINA)) == "left"

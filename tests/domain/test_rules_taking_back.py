@@ -9,19 +9,21 @@ from msgspec.structs import replace as but
 
 from domain.event import Event
 from domain.kind import ReasonGiven
-from domain.learner.review import NotWithdrawable, WithdrawFact
+from domain.learner.review import NotWithdrawable, NotYoursToWithdraw, WithdrawFact
 from domain.learner.state import Learner, withdrawable
 from domain.sealed import tag_of
 from tests.examples.path import (
     AMINA,
+    COMPETENCE_ASSESSED,
     DEROGATION_GRANTED,
+    ELIGIBILITY_ASSESSED,
     FACT_WITHDRAWN,
     FLAGGED,
     INSERTED,
     LEARNER_ORIENTED,
     OUTCOME_VERIFIED,
 )
-from tests.examples.people import COORDINATOR
+from tests.examples.people import COORDINATOR, EN_AGENT
 from tests.examples.places import History
 from tests.scenario import given
 
@@ -51,7 +53,7 @@ def facts_of(learner: Learner) -> list[Any]:
 
 @pytest.mark.parametrize(("version", "event"), list(enumerate(EVENTS, 1)), ids=[tag_of(type(each)) for each in EVENTS])
 def test_each_fact_is_withdrawn_or_refused_by_its_kind(version: int, event: Event) -> None:
-    outcome = given(*WHOLE_PATH).when(taking_back(version), by=COORDINATOR)
+    outcome = given(*WHOLE_PATH).when(taking_back(version), by=EN_AGENT if event is OUTCOME_VERIFIED else COORDINATOR)
     if tag_of(type(event)) in TAKEN_BACK:
         learner = outcome.accepted().state("learner", AMINA)
         assert version not in withdrawable(learner)
@@ -73,6 +75,29 @@ def test_the_refusal_names_what_may_be_taken_back() -> None:
 @pytest.mark.parametrize("version", [0, -1, 99])
 def test_a_version_nobody_wrote_is_refused(version: int) -> None:
     given(*WHOLE_PATH).when(taking_back(version), by=COORDINATOR).refused(NotWithdrawable)
+
+
+def test_what_others_recorded_is_taken_back_by_the_centre_alone() -> None:
+    refusal = NotYoursToWithdraw(pointer="/version", version=8, roles=["caseworker", "coordinator"])
+    given(*WHOLE_PATH).when(taking_back(8), by=EN_AGENT).refused(refusal)
+
+
+@pytest.mark.parametrize("event", [ELIGIBILITY_ASSESSED, LEARNER_ORIENTED, COMPETENCE_ASSESSED, DEROGATION_GRANTED])
+def test_taking_the_second_of_a_kind_back_brings_the_first_back(event: Event) -> None:
+    first = next(at for at, each in enumerate(EVENTS, 1) if each is event)
+    history: History = (*WHOLE_PATH, (AMINA, event))
+    twice = given(*history).when(taking_back(len(EVENTS) + 1), by=COORDINATOR).accepted().state("learner", AMINA)
+    once = given(*WHOLE_PATH).casebook.load("learner", AMINA).state
+    assert facts_of(twice) == facts_of(once)
+    assert first in withdrawable(twice)
+
+
+def test_flags_of_the_assessment_that_is_in_force_again_are_open_again() -> None:
+    doubtful = but(ELIGIBILITY_ASSESSED, flags=["age-uncertain"])
+    history: History = (*WHOLE_PATH, (AMINA, doubtful), (AMINA, but(ELIGIBILITY_ASSESSED, replaces=17)))
+    assert given(*history).casebook.load("learner", AMINA).state.review.open == frozenset()
+    back = given(*history).when(taking_back(18), by=COORDINATOR).accepted()
+    assert back.state("learner", AMINA).review.open == {(17, "age-uncertain", None)}
 
 
 def test_taking_back_twice_changes_nothing() -> None:

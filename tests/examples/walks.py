@@ -18,7 +18,7 @@ from domain.diploma_session import CloseCandidateList, Mark, OpenDiplomaSession,
 from domain.event import By
 from domain.group import HeldSession, LockAttendance, RecordSessions
 from domain.kind import Command, ReasonGiven
-from domain.learner.admission import EnrolLearner, JoinGroup, Missing, OrientLearner
+from domain.learner.admission import EnrolLearner, JoinGroup, LeaveGroup, Missing, OrientLearner
 from domain.learner.diploma import AwardDiplomas, AwardLine, ListCandidate, RecordMarks
 from domain.learner.identification import (
     AssessEligibility,
@@ -138,12 +138,17 @@ def _days_pass(walk: Walk, _who: int, what: int) -> None:
     walk.today += timedelta(days=(1, 3, 7, 21, 35)[what % 5])
 
 
-NAMES = ([NameGiven("أمينة", "بنسالم")], [NameGiven("Yassine"), NameGiven("ياسين")], [NameGiven("1")])
+NAMES = (
+    [NameGiven("أمينة", "بنسالم"), NameGiven("Amina", "Bensalem")],
+    [NameGiven("Yassine"), NameGiven("ياسين")],
+    [NameGiven("1")],
+    [NameGiven("سلمى")],
+)
 
 
 def _identity(who: int, what: int) -> dict[str, Any]:
     return {
-        "names": NAMES[(who + what // 3) % 3] if what % 6 == 5 else NAMES[who % 2],
+        "names": NAMES[(who + what // 3) % 4] if what % 6 == 5 else NAMES[who % 2],
         "sex": "fm"[who % 2],
         "birth_date": (*(date(2009, 5, 14),) * 4, date(2005, 12, 31), date(2014, 1, 1), None)[(who + what // 5) % 7],
         "birth_certainty": ("exact", "year_only", "estimated")[what % 3],
@@ -209,6 +214,12 @@ def _join(walk: Walk, who: int, what: int) -> Act:
     learner, state = walk.learner(who)
     group = walk.world.class_ if what % 3 == 2 else walk.world.workshop
     return JoinGroup(learner=learner, enrolment=walk.enrolment(learner, state, what), group=group), CASEWORKER
+
+
+def _leave(walk: Walk, who: int, what: int) -> Act:
+    learner, state = walk.learner(who)
+    group = walk.world.class_ if what % 3 == 2 else walk.world.workshop
+    return LeaveGroup(learner=learner, enrolment=walk.enrolment(learner, state, what), group=group), CASEWORKER
 
 
 def _sessions(walk: Walk, _who: int, what: int) -> Act:
@@ -411,6 +422,7 @@ MOVES: tuple[Move, ...] = (
     _orient,
     _enrol,
     _join,
+    _leave,
     *(_lock,) * 2,
     _competence,
     _open_session,

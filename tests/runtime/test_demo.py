@@ -36,7 +36,7 @@ def test_forty_learners_stand_at_every_stage_whenever_it_is_told(forsa: Forsa) -
     assert flags
     assert sum(1 for learner in learners if learner.diploma.diplomas) == 6
     assert sum(1 for learner in learners if learner.review.withdrawn) == 1
-    assert sum(1 for learner in learners if learner.review.settled) == 2
+    assert sum(1 for learner in learners if learner.review.settled) == 3
     assert sum(1 for learner in learners if learner.identification.derogations) == 1
 
 

@@ -10,14 +10,15 @@ from uuid import UUID
 import msgspec
 
 from domain.codes import refuse_unknown
-from domain.diploma_session import CandidateEntered, DiplomaSession, Mark, MarksRecorded, status_of
-from domain.errors import RuleBroken, in_future, refuse_if
+from domain.diploma_session import Candidate, CandidateEntered, DiplomaSession, Mark, MarksRecorded, status_of
+from domain.errors import ReasonNeeded, RuleBroken, in_future, refuse_if
 from domain.event import EventRef
 from domain.kind import Act, Changes, CommandSpec
-from domain.learner.admission import Enrolment
+from domain.learner.admission import Enrolment, IdentityErased
 from domain.learner.deciding.admission import enrolment_of
 from domain.learner.deciding.identification import opens_identity
 from domain.learner.diploma import (
+    AdmittedWithoutMark,
     AlreadyListed,
     AwardDiplomas,
     AwardedBeforeMinutes,
@@ -29,8 +30,10 @@ from domain.learner.diploma import (
     IdentityNotVerified,
     ListCandidate,
     ListClosed,
+    MarkedBeforeExam,
     MarkOfAnAbsentee,
     MarkOutOfRange,
+    NameFormUnsettled,
     NotAdmitted,
     NotInSession,
     NumberUnreadable,
@@ -43,7 +46,9 @@ from domain.learner.diploma import (
 from domain.learner.identification import Identity
 from domain.learner.state import Learner
 from domain.sealed import Erased, SealedFact, clear
-from domain.values import BadText, clean_identifier
+from domain.values import BadText, clean_register_number, clean_text
+
+NAME_FLAGS = frozenset({"missing-arabic-name", "missing-latin-name"})
 
 
 def _missing_forms(identity: Identity | Erased | None) -> list[str]:
@@ -105,7 +110,7 @@ def _unreadable(award: AwardLine, at: int) -> NumberUnreadable | None:
     try:
         return (
             None
-            if clean_identifier(award.number)
+            if clean_register_number(award.number)
             else NumberUnreadable(pointer=f"/awards/{at}/number", problem="empty-text")
         )
     except BadText as bad:
@@ -134,12 +139,29 @@ def _bad_mark(mark: Mark, session: DiplomaSession, at: int, act: Act) -> list[Ru
         MarkOfAnAbsentee(pointer=pointer, candidate_number=mark.candidate_number)
         if sat == (mark.decision == "absent") or (has_marks and not sat)
         else None,
+        AdmittedWithoutMark(pointer=pointer, candidate_number=mark.candidate_number)
+        if mark.decision == "admitted" and sat and not has_marks
+        else None,
     ]
 
 
+def _marks_changed(command: RecordMarks, act: Act, session: DiplomaSession) -> ReasonNeeded | None:
+    """A mark that replaces another is a correction: it asks for a reason on any day."""
+    held = {number: each.mark for number, each in session.candidates.items() if each.mark is not None}
+    changed = any(held.get(mark.candidate_number, mark) != mark for mark in command.marks)
+    days = act.parameters.number("back_dating_days", act.today)
+    return ReasonNeeded(pointer="/why", days=days) if changed and command.why is None else None
+
+
 def record_marks(command: RecordMarks, act: Act, *, diploma_session: DiplomaSession) -> Changes:
-    """Each candidate's mark stands on the session and on the learner. Marks that are stored already change nothing."""
+    """Each candidate's mark stands on the session and on the learner. Marks that are stored already change nothing.
+
+    Refuses MarkedBeforeExam, AdmittedWithoutMark, ReasonNeeded for a mark that changes, and others.
+    """
+    held_from = diploma_session.held_from
     refuse_if(
+        MarkedBeforeExam(pointer="/on", on=str(act.on), held_from=str(held_from)) if act.on < held_from else None,
+        _marks_changed(command, act, diploma_session),
         *(bad for at, mark in enumerate(command.marks) for bad in _bad_mark(mark, diploma_session, at, act)),
         *_twice((mark.candidate_number for mark in command.marks), "/marks"),
     )
@@ -167,8 +189,33 @@ def record_marks(command: RecordMarks, act: Act, *, diploma_session: DiplomaSess
     return changes
 
 
+def _unsettled(learner: Learner, enrolment: UUID, identity: Identity) -> list[str]:
+    """Rule 48: the forms that are missing now, or were when the candidate was listed, and are not settled."""
+    listed = learner.diploma.candidatures[enrolment].version
+    settled = {code for version, code, _ in learner.review.settled if version == listed}
+    raised = {code for version, code, _ in learner.review.open if version == listed}
+    return sorted((set(_missing_forms(identity)) | (raised & NAME_FLAGS)) - settled)
+
+
+def _not_printable(
+    candidate: Candidate, number: str, pointer: str, learner: Learner, identity: Identity | Erased | None
+) -> list[RuleBroken | None]:
+    """Rules 18, 42, 48: what is printed is the verified identity, in the forms it has or that were settled."""
+    if not isinstance(identity, Identity):
+        return [IdentityErased(pointer=pointer)]
+    unsettled = _unsettled(learner, candidate.enrolment, identity)
+    return [
+        None if learner.identification.verification else IdentityNotVerified(pointer=pointer),
+        NameFormUnsettled(pointer=pointer, candidate_number=number, flags=unsettled) if unsettled else None,
+    ]
+
+
 def _bad_award(
-    award: AwardLine, at: int, session: DiplomaSession, learners: Mapping[UUID, Learner]
+    award: AwardLine,
+    at: int,
+    session: DiplomaSession,
+    learners: Mapping[UUID, Learner],
+    identities: Mapping[UUID, Identity | Erased],
 ) -> list[RuleBroken | None]:
     candidate = session.candidates.get(award.candidate_number)
     pointer = f"/awards/{at}/candidate_number"
@@ -176,8 +223,10 @@ def _bad_award(
     if candidate is None or candidate.mark is None:
         return [UnknownCandidate(pointer=pointer, candidate_number=number)]
     decision = candidate.mark.decision
-    held = learners[candidate.learner].diploma.diplomas.values()
+    learner = learners[candidate.learner]
+    held = learner.diploma.diplomas.values()
     return [
+        *_not_printable(candidate, number, pointer, learner, identities.get(candidate.learner)),
         None if decision == "admitted" else NotAdmitted(pointer=pointer, candidate_number=number, decision=decision),
         DiplomaAlreadyAwarded(pointer=pointer, candidate_number=number)
         if any(each.enrolment == candidate.enrolment for each in held)
@@ -195,20 +244,23 @@ def award_diplomas(
 ) -> Changes:
     """Each candidate named holds the diploma the minutes grant, under its register number (claimed, never freed).
 
-    command.awarded_on: day the jury signed, local calendar. Refuses NotAdmitted, DiplomaAlreadyAwarded,
-    AwardedBeforeMinutes, register-number-in-use. Source: DOMAIN rules 18, 19.
+    command.awarded_on: day the jury signed, local calendar. Refuses NotAdmitted, IdentityNotVerified, IdentityErased,
+    NameFormUnsettled, DiplomaAlreadyAwarded, AwardedBeforeMinutes, register-number-in-use.
+    Source: DOMAIN rules 18, 19, 48.
     """
-    early = command.awarded_on < diploma_session.held_from
+    signed_on = diploma_session.minutes_on
     refuse_if(*(_unreadable(award, at) for at, award in enumerate(command.awards)))
     refuse_if(
         in_future(command.awarded_on, "/awarded_on", act.today),
-        AwardedBeforeMinutes(
-            pointer="/awarded_on", awarded_on=str(command.awarded_on), held_from=str(diploma_session.held_from)
-        )
-        if early
+        AwardedBeforeMinutes(pointer="/awarded_on", awarded_on=str(command.awarded_on), signed_on=str(signed_on))
+        if command.awarded_on < signed_on
         else None,
-        *(bad for at, award in enumerate(command.awards) for bad in _bad_award(award, at, diploma_session, learners)),
-        *_twice((clean_identifier(award.number) for award in command.awards), "/awards"),
+        *(
+            bad
+            for at, award in enumerate(command.awards)
+            for bad in _bad_award(award, at, diploma_session, learners, identities)
+        ),
+        *_twice((clean_register_number(award.number) for award in command.awards), "/awards"),
         *_twice((award.candidate_number for award in command.awards), "/awards"),
     )
     return [_award(award, command, act, diploma_session, learners, identities) for award in command.awards]
@@ -225,6 +277,8 @@ def _award(
     candidate = session.candidates[award.candidate_number]
     enrolment = learners[candidate.learner].admission.enrolments[candidate.enrolment]
     minutes = EventRef(command.diploma_session, session.minutes_version)
+    identity = identities[candidate.learner]
+    assert isinstance(identity, Identity), "an erased identity was refused"
     event = DiplomaAwarded(
         on=act.on,
         by=msgspec.structs.replace(act.by, cause=minutes),
@@ -234,22 +288,21 @@ def _award(
         centre=enrolment.centre,
         convention=enrolment.convention,
         register=Register(session.authority, session.diploma_kind, session.year),
-        number=award.number,
+        number=clean_text(award.number, longest=60),
         title=session.diploma_kind,
         trade=enrolment.trade,
         level=enrolment.level,
         minutes=minutes,
         awarded_on=command.awarded_on,
         partner_reference=act.new_id("partner-reference", award.candidate_number),
-        printed=clear(printed_name(identities.get(candidate.learner))),
+        printed=clear(printed_name(identity)),
     )
     return candidate.learner, event
 
 
-def printed_name(identity: Identity | Erased | None) -> PrintedName:
-    """The forms a diploma prints; a form that is missing, or was erased, stays empty."""
-    names = identity.names if isinstance(identity, Identity) else []
-    forms = {name.script: f"{name.given} {name.family}".strip() for name in names}
+def printed_name(identity: Identity) -> PrintedName:
+    """The forms a diploma prints; one that is missing stays empty."""
+    forms = {name.script: f"{name.given} {name.family}".strip() for name in identity.names}
     return PrintedName(arabic=forms.get("arabic"), latin=forms.get("latin"))
 
 
@@ -271,7 +324,7 @@ COMMANDS = (
         kind="learner",
         stream="learner",
         noun="candidatures",
-        roles=("en_agent", "coordinator"),
+        roles=("en_agent",),
         reads=lambda command, _seen: {"session": ("diploma-session", command.session)},
         opens={"identities": opens_identity},
     ),

@@ -10,13 +10,26 @@ from domain.codes import refuse_unknown
 from domain.errors import refuse_if
 from domain.group import Group, MonthLocked, month_locked
 from domain.kind import Act, Changes, CommandSpec, Reads
-from domain.learner.review import FactWithdrawn, FlagSettled, NoSuchFlag, NotWithdrawable, SettleFlag, WithdrawFact
+from domain.learner.deciding.leaving import VERIFIERS
+from domain.learner.review import (
+    FactWithdrawn,
+    FlagSettled,
+    NoSuchFlag,
+    NotWithdrawable,
+    NotYoursToWithdraw,
+    SettledByRecorder,
+    SettleFlag,
+    WithdrawFact,
+)
 from domain.learner.state import Learner, withdrawable
 from domain.learner.training import week_of
 
 
-def settle_flag(command: SettleFlag, act: Act, *, learner: Learner) -> Changes:
-    """The flag is settled with that finding; the same finding again changes nothing. Source: DOMAIN rule 14."""
+def settle_flag(command: SettleFlag, act: Act, *, learner: Learner, groups: Mapping[UUID, Group]) -> Changes:
+    """The flag is settled with that finding, by another than who recorded it; the same again changes nothing.
+
+    Refuses NoSuchFlag, SettledByRecorder, and MonthLocked for a day of a locked month. Source: DOMAIN rules 14, 15.
+    """
     key = (command.version, command.code, command.day)
     if learner.review.settled.get(key) == command.finding:
         return []
@@ -25,6 +38,10 @@ def settle_flag(command: SettleFlag, act: Act, *, learner: Learner) -> Changes:
     refuse_if(
         refuse_unknown("flag_finding", command.finding, "/finding", act.on),
         None if key in learner.review.open else NoSuchFlag(pointer="/day" if another_day else "/code", open=known),
+        SettledByRecorder(pointer="/version")
+        if learner.review.raised_by.get(command.version) == act.by.actor
+        else None,
+        *(month_locked(group, command.day, "/day") for group in groups.values() if command.day),
     )
     return [(command.learner, act.event(FlagSettled, command))]
 
@@ -32,19 +49,27 @@ def settle_flag(command: SettleFlag, act: Act, *, learner: Learner) -> Changes:
 def withdraw_fact(command: WithdrawFact, act: Act, *, learner: Learner, groups: Mapping[UUID, Group]) -> Changes:
     """The fact no longer holds; what it had replaced is in force again, but for a sheet.
 
-    Enrolments are voided and diplomas annulled, never withdrawn. Refuses NotWithdrawable, ReasonNeeded, and MonthLocked
-    for attendance of a locked month (rule 15).
+    Enrolments are voided and diplomas annulled, never withdrawn. Refuses NotWithdrawable, ReasonNeeded, MonthLocked for
+    attendance of a locked month (rule 15), and NotYoursToWithdraw for the verification of an outcome (rule 24).
     """
     if command.version in learner.review.withdrawn:
         return []
     facts = withdrawable(learner)
+    roles = _roles(learner, command.version)
     refuse_if(
         None
         if command.version in facts
         else NotWithdrawable(pointer="/version", version=command.version, withdrawable=sorted(facts)),
+        None if act.by.role in roles else NotYoursToWithdraw(pointer="/version", version=command.version, roles=roles),
         *_locked(learner, command.version, groups),
     )
     return [(command.learner, act.event(FactWithdrawn, command))]
+
+
+def _roles(learner: Learner, version: int) -> list[str]:
+    """Who may take the fact back: the verification of an outcome, who may verify that kind; all else, the centre."""
+    verified = (each for each in learner.outcomes.declared.values() if each.verified_version == version)
+    return next((list(VERIFIERS.get(each.kind, ())) for each in verified), ["caseworker", "coordinator"])
 
 
 def _locked(learner: Learner, version: int, groups: Mapping[UUID, Group]) -> list[MonthLocked]:
@@ -56,7 +81,7 @@ def _locked(learner: Learner, version: int, groups: Mapping[UUID, Group]) -> lis
     return list(locked.values())
 
 
-def _group_of(command: WithdrawFact, seen: Mapping[str, Any]) -> Reads:
+def _group_of(command: WithdrawFact | SettleFlag, seen: Mapping[str, Any]) -> Reads:
     found = week_of(seen["learner"].training, command.version)
     return {"groups": ("group", [found[0][1]] if found else [])}
 
@@ -69,6 +94,7 @@ COMMANDS = (
         stream="learner",
         noun="flag-settlements",
         roles=("coordinator", "provincial_directorate", "en_agent"),
+        reads=_group_of,
         asks_reason=True,
     ),
     CommandSpec(
@@ -77,7 +103,7 @@ COMMANDS = (
         kind="learner",
         stream="learner",
         noun="withdrawals",
-        roles=("caseworker", "coordinator"),
+        roles=("caseworker", "coordinator", "provincial_directorate", "en_agent", "aref"),
         reads=_group_of,
         asks_reason=True,
     ),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +12,7 @@ from domain.errors import ReasonNeeded, RuleBroken, refuse_if
 from domain.event import Event
 from domain.group import BadTime, Group, OutsideWeek, monday, month_locked, not_a_monday
 from domain.kind import Act, Changes, CommandSpec
+from domain.learner.admission import Enrolment
 from domain.learner.deciding.admission import enrolment_of
 from domain.learner.state import Learner
 from domain.learner.training import (
@@ -41,13 +41,19 @@ def _minutes(cell: DayGiven, held: int) -> int | None:
     return (held or None) if cell.minutes is None else cell.minutes
 
 
-def _flag(day: date, held: int, act: Act) -> FlaggedDay | None:
-    """Rule 14: attendance in the future, on a closed day, or without a held session is recorded and flagged."""
+def _flags(mark: DayMark, held: int, enrolment: Enrolment, act: Act) -> Iterator[FlaggedDay]:
+    """Rule 14: what is recorded and flagged: the first thing wrong with the day, a length, a day of no enrolment."""
+    day = mark.date
     if day > act.today:
-        return FlaggedDay(day, "in-future")
-    if day in act.parameters.days("closed_days", day):
-        return FlaggedDay(day, "on-closed-day")
-    return None if held else FlaggedDay(day, "without-held-session")
+        yield FlaggedDay(day, "in-future")
+    elif day in act.parameters.days("closed_days", day):
+        yield FlaggedDay(day, "on-closed-day")
+    elif not held:
+        yield FlaggedDay(day, "without-held-session")
+    if held and (mark.minutes or 0) > held:
+        yield FlaggedDay(day, "longer-than-held")
+    if day < enrolment.starts_on or (enrolment.ended_on and day > enrolment.ended_on):
+        yield FlaggedDay(day, "outside-enrolment")
 
 
 def _bad_cells(command: RecordAttendance, row: AttendanceRow, at: int, act: Act) -> Iterator[RuleBroken | None]:
@@ -145,7 +151,9 @@ def _row_change(
     broken += differing if not command.correct else []
     late = held is not None and any(held.first_entered_on(each.date) < act.today for each in corrected)
     broken.append(ReasonNeeded(pointer="/why", days=1) if late and command.why is None else None)
-    flags = [flag for mark in days if (flag := _flag(mark.date, group.minutes_held(mark.date, command.component), act))]
+    enrolled = learner.admission.enrolments[enrolment]
+    lengths = {mark.date: group.minutes_held(mark.date, command.component) for mark in days}
+    flags = [flag for mark in days for flag in _flags(mark, lengths[mark.date], enrolled, act)]
     return act.event(
         AttendanceRecorded,
         command,
