@@ -11,7 +11,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from typing import Any, Final
+from typing import Final
 
 import psycopg
 from psycopg import conninfo
@@ -39,8 +39,18 @@ SESSION: Final = (
 )
 
 
-class Overtaken(Exception):
-    """A view no longer stands where its projector left it: a rebuild has put another table in its place."""
+# A view that no longer stands where its projector left it (a rebuild has put another table in its place) is an error
+# of the statement itself, a division by zero: what follows in the same pipeline is then not executed.
+MOVE: Final = """
+with moved as (
+  update views.view_state s set position = %s, updated_at = clock_timestamp()
+    from unnest(%s::text[], %s::integer[], %s::integer[]) as v(view, version, generation)
+   where (s.view, s.version, s.generation) = (v.view, v.version, v.generation) and s.position = %s
+  returning 1
+)
+select 1 / (count(*) = %s)::integer from moved
+"""
+Overtaken = psycopg.errors.DivisionByZero
 
 
 class Lane:
@@ -96,10 +106,10 @@ class Projector:
             self._take_views(connection)
             self._retry_parked(connection, every=False)
             return sum([self._advance(connection, lane, upto) for lane in self._ordered_lanes()])
-        except Overtaken as overtaken:
-            LOG.info("beginning anew: %s", overtaken)
-            self.close()
-            return self.step()
+        except Overtaken:
+            LOG.info("a view no longer stands where it was left: beginning anew")
+            self._forget()  # on the same session: its locks are still ours, a new one might have to wait for them
+            return self.step(upto)
         except BaseException:
             self.close()  # states and positions may be ahead of what was committed: begin from the tables again
             raise
@@ -116,9 +126,12 @@ class Projector:
     def close(self) -> None:
         """No connection, no lock, no state is held; the next step begins anew."""
         connection, self._connection = self._connection, None
-        self._lanes, self._parked, self._generations = [], {}, {}
+        self._forget()
         if connection is not None:
             connection.close()
+
+    def _forget(self) -> None:
+        self._lanes, self._parked, self._generations = [], {}, {}
 
     def _connected(self) -> log.Connection:
         if self._connection is None:
@@ -200,35 +213,23 @@ class Projector:
         changed = {view.id: page.rows_of(view) for view in lane.views if not isinstance(view, EntryView)}
         # A few rows and the position are one round trip; a COPY cannot stand in a pipeline.
         few = are_few(page.entries.values(), changed.values())
-        with connection.pipeline() if few else nullcontext() as pipeline, connection.transaction():
-            moved = self._move(connection, lane.views, lane.position, position)
+        with connection.pipeline() if few else nullcontext(), connection.transaction():
+            self._move(connection, lane.views, lane.position, position)
             for view in lane.views:
                 if isinstance(view, EntryView):
                     add_entries(connection, view, page.entries[view.id])
                 else:
                     replace_rows(connection, view, changed[view.id])
                 parked.park(connection, view, page.failures[view.id])
-            if pipeline is not None:
-                pipeline.sync()
-            _refuse_overtaken(moved, lane.views)
         for view in lane.views:
             for stream, at, exception in page.failures[view.id]:
                 LOG.warning("parked: %s, stream %s, position %d, %s", view.id, stream.hex(), at, exception)
 
-    def _move(self, connection: log.Connection, views: Sequence[View], before: int, after: int) -> psycopg.Cursor[Any]:
-        """In this transaction these views stand at `after`: those of them that stood as they were left."""
-        return connection.execute(
-            "update views.view_state s set position = %s, updated_at = clock_timestamp()"
-            " from unnest(%s::text[], %s::integer[], %s::integer[]) as v(view, version, generation)"
-            " where (s.view, s.version, s.generation) = (v.view, v.version, v.generation) and s.position = %s",
-            (
-                after,
-                [view.name for view in views],
-                [view.version for view in views],
-                [self._generations[view.id] for view in views],
-                before,
-            ),
-        )
+    def _move(self, connection: log.Connection, views: Sequence[View], before: int, after: int) -> None:
+        """In this transaction these views stand at `after`. Raises Overtaken unless they stood as they were left."""
+        names, versions = [view.name for view in views], [view.version for view in views]
+        generations = [self._generations[view.id] for view in views]
+        connection.execute(MOVE, (after, names, versions, generations, before, len(views)))
 
     def _say_live(self, connection: log.Connection, lane: Lane) -> None:
         if lane.is_live:
@@ -255,7 +256,7 @@ class Projector:
             page.fold_stream(log.streams_of(connection, [stream], lane.position)[0], position)
             changes = None if isinstance(view, EntryView) else page.rows_of(view)
             with connection.transaction():
-                _refuse_overtaken(self._move(connection, [view], lane.position, lane.position), [view])
+                self._move(connection, [view], lane.position, lane.position)
                 if failures := page.failures[view.id]:
                     parked.park(connection, view, failures)
                     continue
@@ -265,11 +266,6 @@ class Projector:
                     replace_rows(connection, view, changes)
                 parked.release(connection, view, [stream])
             self._parked[view.id].discard(stream.bytes)
-
-
-def _refuse_overtaken(moved: psycopg.Cursor[Any], views: Sequence[View]) -> None:
-    if moved.rowcount != len(views):
-        raise Overtaken(f"one of {', '.join(view.id for view in views)} no longer stands where it was left")
 
 
 def connect(dsn: str) -> log.Connection:

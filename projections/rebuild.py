@@ -11,7 +11,7 @@ import multiprocessing
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from typing import Any, Final, TypeAlias
 from uuid import UUID
@@ -290,20 +290,21 @@ def _finish(
     pairs: Sequence[tuple[View, View]],
     say: Report,
 ) -> list[Rebuilt]:
+    """Every view is compared before the first is switched."""
     total = log.last_position(connection)
-    done: list[Rebuilt] = []
-    for live, built in pairs:
-        projector = Projector(dsn, means.mapper, means.keyring, views=[built])
-        try:
-            say(Progress("comparing", total, total))
-            parity = _parity(dsn, connection, live, built, projector, means)
+    projectors = [Projector(dsn, means.mapper, means.keyring, views=[built]) for _, built in pairs]
+    sample = _Sample(connection, means, [built for _, built in pairs])
+    with ExitStack() as at_end:
+        for projector in projectors:
+            at_end.enter_context(closing(projector))
+        say(Progress("comparing", total, total))
+        parities = [_parity(dsn, connection, *pair, each, sample) for pair, each in zip(pairs, projectors, strict=True)]
+        done: list[Rebuilt] = []
+        for (live, built), projector, parity in zip(pairs, projectors, parities, strict=True):
             say(Progress("catching up", total, total))
             projector.catch_up()
             say(Progress("switching", total, total))
-            seconds = _switch(dsn, live, built, projector)
-        finally:
-            projector.close()
-        done.append(_rebuilt(connection, live, parity, seconds))
+            done.append(_rebuilt(connection, live, parity, _switch(dsn, live, built, projector)))
     return done
 
 
@@ -321,7 +322,7 @@ def _rebuilt(connection: log.Connection, view: View, parity: str, seconds: float
 
 
 def _parity(
-    dsn: str, connection: log.Connection, live: View, built: View, projector: Projector, means: log.Means
+    dsn: str, connection: log.Connection, live: View, built: View, projector: Projector, sample: _Sample
 ) -> str:
     """How the rebuilt rows compare: with the live table at one position, or with a sample of streams folded again."""
     with connect(dsn) as snapshot, snapshot.transaction():
@@ -332,9 +333,44 @@ def _parity(
             if place_of(connection, built)[0] == position:
                 same = digest(snapshot, table(live)) == digest(connection, table(built))
                 return "equal" if same else "differs"
-    if _sample_differs(connection, built, means):
+    if sample.differs(built):
         raise Differs(live.id)
     return "sampled"
+
+
+class _Sample:
+    """Some of the log's streams, each folded alone, once for every view that has no live table to compare with."""
+
+    def __init__(self, connection: log.Connection, means: log.Means, built: Sequence[View]) -> None:
+        """Nothing is read yet."""
+        self._connection, self._means, self._built = connection, means, built
+        self._folded: dict[int, tuple[list[UUID], Folded]] = {}  # by position
+
+    def differs(self, built: View) -> bool:
+        """Whether the sample gives other rows than the table has of its streams."""
+        position = place_of(self._connection, built)[0]
+        if position not in self._folded:
+            self._folded[position] = self._fold(position)
+        streams, folded = self._folded[position]
+        again = sql.Identifier("folded_again")
+        with self._connection.transaction():
+            create = sql.SQL("create temporary table {} (like {}) on commit drop").format(again, table(built))
+            self._connection.execute(create)
+            _copy(self._connection, built, folded, target="folded_again")
+            kept = sql.SQL("(select * from {} where stream = any(%s))").format(table(built))
+            return digest(self._connection, again) != digest(self._connection, kept, (streams,))
+
+    def _fold(self, position: int) -> tuple[list[UUID], Folded]:
+        query = (
+            "select originator_id from forsa_events where originator_version = 1 and notification_id <= %s"
+            " and (%s <= %s or uuid_hash_extended(originator_id, 0) %% %s = 0) limit %s"
+        )
+        chosen = (position, position, SAMPLE_ALL, SAMPLE_SHARE, SAMPLE_MOST)
+        streams = [row[0] for row in self._connection.execute(query, chosen).fetchall()]
+        folded = Folded(self._means.mapper, self._means.keyring, self._built, {view.id: set() for view in self._built})
+        for row in log.streams_of(self._connection, streams, position):
+            folded.fold_stream(row)
+        return streams, folded
 
 
 def digest(connection: log.Connection, rows: sql.Composable, parameters: Sequence[Any] = ()) -> tuple[int, int]:
@@ -343,26 +379,6 @@ def digest(connection: log.Connection, rows: sql.Composable, parameters: Sequenc
     row = connection.execute(query, parameters).fetchone()
     assert row is not None, "an aggregate has one row"
     return int(row[0]), int(row[1])
-
-
-def _sample_differs(connection: log.Connection, built: View, means: log.Means) -> bool:
-    """Whether a sample of streams, each folded alone, gives other rows than the table has of them."""
-    position = place_of(connection, built)[0]
-    query = (
-        "select originator_id from forsa_events where originator_version = 1 and notification_id <= %s"
-        " and (%s <= %s or uuid_hash_extended(originator_id, 0) %% %s = 0) limit %s"
-    )
-    chosen = (position, position, SAMPLE_ALL, SAMPLE_SHARE, SAMPLE_MOST)
-    sample = [row[0] for row in connection.execute(query, chosen).fetchall()]
-    folded = Folded(means.mapper, means.keyring, [built], {built.id: set()})
-    for row in log.streams_of(connection, sample, position):
-        folded.fold_stream(row)
-    again = sql.Identifier("folded_again")
-    with connection.transaction():
-        connection.execute(sql.SQL("create temporary table {} (like {}) on commit drop").format(again, table(built)))
-        _copy(connection, built, folded, target="folded_again")
-        kept = sql.SQL("(select * from {} where stream = any(%s))").format(table(built))
-        return digest(connection, again) != digest(connection, kept, (sample,))
 
 
 def _switch(dsn: str, live: View, built: View, projector: Projector) -> float:

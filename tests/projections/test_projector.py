@@ -189,6 +189,30 @@ def _error_of(act: Callable[[], object]) -> BaseException:
     raise AssertionError("it did not raise")
 
 
+@pytest.mark.parametrize("few", [100, 0])
+def test_a_projector_begins_anew_when_a_view_no_longer_stands_where_it_was_left(
+    event_log: EventLog, projector: Projector, log_dsn: str, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    """A rebuild may put a table in its place that is ahead already: no row of it is written twice."""
+    monkeypatch.setattr("projections.writing.FEW_ROWS", few)
+    store(event_log, EVERY_EVENT[:10])
+    projector.catch_up()
+    store(event_log, EVERY_EVENT[10:12])
+    ahead = "position = 11, generation = generation + 1"
+    execute(
+        log_dsn,
+        f"update views.view_state set {ahead} where view = 'entries'",
+        "insert into views.entries_v1 (position, stream, version, recorded_at, tag, occurred_on, actor, role, org, src)"
+        " select notification_id, originator_id, originator_version, recorded_at, topic, '2026-01-01', originator_id,"
+        " 'a', originator_id, 'b' from forsa_events where notification_id = 11",
+    )
+    projector.catch_up()
+    store(event_log, EVERY_EVENT[12:])
+    projector.catch_up()
+    assert [row[0] for row in sorted(rows(log_dsn, entries.VIEW))] == list(range(1, len(EVERY_EVENT) + 1))
+    assert len(projector._lanes) == 1
+
+
 # ── one at a time ──
 
 
