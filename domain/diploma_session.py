@@ -191,6 +191,14 @@ class YearFarFromExam(RuleBroken, frozen=True, kw_only=True):
     held_from: str
 
 
+class SignedBeforeExam(RuleBroken, frozen=True, kw_only=True):
+    """Rule 19: minutes are of a session that was held; so diplomas cannot be dated before it either."""
+
+    RULE = 19
+    on: str
+    held_from: str
+
+
 class JuryMissing(RuleBroken, frozen=True, kw_only=True):
     """Rule 19: minutes are signed by at least one member of the jury."""
 
@@ -225,12 +233,15 @@ def close_candidate_list(command: CloseCandidateList, act: Act, *, diploma_sessi
 
 
 def sign_minutes(command: SignMinutes, act: Act, *, diploma_session: DiplomaSession) -> Changes:
-    """The minutes are signed; diplomas may cite them (rule 19). Refuses MarksMissing, JuryMissing, UnknownCode."""
+    """The minutes are signed; diplomas may cite them (rule 19). Refuses MarksMissing, JuryMissing and others."""
     unmarked = [number for number, each in diploma_session.candidates.items() if each.mark is None]
     refuse_if(
         refuse_unknown("signature_level", command.signature, "/signature", act.on),
         MarksMissing(candidate_numbers=unmarked) if unmarked else None,
         None if command.members else JuryMissing(pointer="/members"),
+        SignedBeforeExam(pointer="/on", on=str(act.on), held_from=str(diploma_session.held_from))
+        if act.on < diploma_session.held_from
+        else None,
     )
     results = [
         Result(number, each.mark.decision)

@@ -14,6 +14,7 @@ from domain.diploma_session import (
     MarksMissing,
     NotAnExamAuthority,
     SessionOpened,
+    SignedBeforeExam,
     YearFarFromExam,
 )
 from domain.errors import NotAllowedNow, OccurredInFuture, ReasonNeeded, UnknownCode
@@ -472,6 +473,14 @@ def test_separators_of_a_register_number_are_one_and_carry_meaning(number: str) 
     first = given(*TWO_ADMITTED).when(but(AWARD_DIPLOMAS, awards=[AwardLine("0001", "1-23")]), by=EN_AGENT).accepted()
     first.when(but(AWARD_DIPLOMAS, awards=[AwardLine("0002", number)]), by=EN_AGENT).refused(RegisterNumberInUse)
     first.when(but(AWARD_DIPLOMAS, awards=[AwardLine("0002", "12/3")]), by=EN_AGENT).accepted()
+
+
+def test_minutes_are_not_signed_before_the_exam_is_held() -> None:
+    """Rule 19: an early signature would let diplomas be early too."""
+    early = but(SIGN_MINUTES, on=date(2026, 6, 9))
+    given(*MARKED).when(early, by=EN_AGENT).refused(
+        SignedBeforeExam(pointer="/on", on="2026-06-09", held_from="2026-06-10")
+    )
 
 
 def test_nobody_is_marked_before_the_exam_is_held() -> None:
