@@ -19,6 +19,7 @@ FIND = """
 select stream, family, generation, wrapped, whole
 from unnest(%s::uuid[], %s::text[]) as wanted(stream, family) join keys using (stream, family)
 """
+FIND_SOME = "select stream, family, generation, wrapped, whole from keys where wrapped is not null limit 10"
 ADD = """
 insert into keys (stream, family, generation, wrapped)
 select * from unnest(%s::uuid[], %s::text[], %s::int[], %s::bytea[])
@@ -72,6 +73,14 @@ class KeyRows:
         def ask(connection: psycopg.Connection[Any]) -> list[KeyRow]:
             cursor = connection.cursor(row_factory=class_row(KeyRow), binary=True)
             return cursor.execute(FIND, (streams, families)).fetchall()
+
+        return self._again_if_lost(ask)
+
+    def find_some(self) -> list[KeyRow]:
+        """A few rows that hold a key; none while no key was made."""
+
+        def ask(connection: psycopg.Connection[Any]) -> list[KeyRow]:
+            return connection.cursor(row_factory=class_row(KeyRow), binary=True).execute(FIND_SOME).fetchall()
 
         return self._again_if_lost(ask)
 

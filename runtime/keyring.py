@@ -34,6 +34,10 @@ class UnknownKey(Exception):
     """No row for this key: the keys' database is not the log's, lost rows, or the value is forged. Never ERASED."""
 
 
+class WrongMasterKey(SealBroken):
+    """The stored keys were wrapped with another master key: nothing may be sealed with this one."""
+
+
 class KeyDestroyed(FamilyClosed):
     """The family's current generation was destroyed: nothing more is sealed until a new ground opens the next."""
 
@@ -80,6 +84,15 @@ class Keyring:
         self._clock = clock
         self._held: dict[Pair, _Held] = {}  # in order of `until`: entries are only ever added at the end
         self._lock = threading.RLock()
+        self._fits = False  # a stored key was opened with our master key
+
+    def check_master_key(self) -> None:
+        """A stored key was opened, or there is none yet. Raises WrongMasterKey."""
+        with self._lock:
+            stored = [] if self._fits else self._rows.find_some()
+            self._fits = self._fits or any(self._opens(row) for row in stored)  # of several: one may be damaged
+            if stored and not self._fits:
+                raise WrongMasterKey("the master key opens none of the stored keys")
 
     def prepare(self, wanted: Sequence[Pair]) -> None:
         """These (stream, family) pairs have keys, committed in the keys' database and at hand here.
@@ -210,6 +223,8 @@ class Keyring:
         asked_at = self._clock()
         rows = self._rows.find(pairs)
         if make and (missing := pairs - {row.pair for row in rows}):
+            # A key wrapped with a wrong master key would be lost as soon as the right one is back.
+            self.check_master_key()
             # What is stored counts, not what we made: another process may have been first.
             self._rows.add([self._new_row(pair, 1) for pair in missing])
             rows += self._rows.find(missing)
@@ -225,6 +240,12 @@ class Keyring:
         nonce = os.urandom(NONCE_BYTES)
         wrapped = nonce + self._wrap.encrypt(nonce, os.urandom(KEY_BYTES), _row_of(pair, generation))
         return KeyRow(*pair, generation, wrapped)
+
+    def _opens(self, row: KeyRow) -> bool:
+        try:
+            return self._unwrapped(row) is not None
+        except SealBroken:
+            return False
 
     def _unwrapped(self, row: KeyRow) -> bytearray | None:
         if row.wrapped is None:

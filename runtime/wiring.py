@@ -119,6 +119,13 @@ def refuse_lossy_settings(settings: Settings) -> None:
     datastore.close()
 
 
+def refuse_wrong_master_key(settings: Settings) -> None:
+    """Raises WrongMasterKey where it does not open the stored keys; not where their database is away or empty."""
+    away = (psycopg.OperationalError, psycopg.errors.UndefinedTable)
+    with contextlib.closing(open_means(settings).keyring) as keyring, contextlib.suppress(*away):
+        keyring.check_master_key()
+
+
 def reading_pool(dsn: str, size: int) -> Pool:
     """Connections for the views' queries; a caller waits at most two seconds for one."""
     given = conninfo.conninfo_to_dict(dsn).get("options")

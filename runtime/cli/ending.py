@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from domain.errors import RuleBroken
 
 DONE: Final = 0
 PROBLEMS: Final = 1  # refused, or problems were found
@@ -29,9 +32,10 @@ def ending_of(error: Exception) -> tuple[int, list[str]]:
     import psycopg
     from eventsourcing.persistence import OperationalError
 
-    from domain.errors import TooOld
+    from domain.errors import Refused, TooOld
     from runtime.embedded_postgres import EmbeddedPostgresError
     from runtime.grants import AccessUnreadable
+    from runtime.keyring import WrongMasterKey
     from runtime.migrate import MigrationError
     from runtime.recorder import LosesEvents
     from runtime.settings import SettingsError
@@ -39,6 +43,8 @@ def ending_of(error: Exception) -> tuple[int, list[str]]:
 
     if isinstance(error, SettingsError):
         return USAGE, [*error.errors, "`forsa config` lists every setting."]
+    if isinstance(error, WrongMasterKey):
+        return USAGE, ["The master key does not open the stored keys: set the FORSA_MASTER_KEY they were made with."]
     if isinstance(error, DevelopmentRefused):
         return USAGE, [str(error)]
     if isinstance(error, (EmbeddedPostgresError, MigrationError, LosesEvents, TooOld)):
@@ -46,6 +52,8 @@ def ending_of(error: Exception) -> tuple[int, list[str]]:
     if isinstance(error, (psycopg.OperationalError, OperationalError)):
         said = str(error).strip().splitlines()[:1]
         return UNAVAILABLE, [f"The database cannot be reached: {said[0] if said else type(error).__name__}", DOCTOR]
+    if isinstance(error, Refused):
+        return PROBLEMS, [_said(broken) for broken in error.broken]
     if isinstance(error, AccessUnreadable):
         return UNAVAILABLE, ["The log cannot be read.", DOCTOR]
     if isinstance(error, psycopg.errors.UndefinedTable):
@@ -53,6 +61,14 @@ def ending_of(error: Exception) -> tuple[int, list[str]]:
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
         return UNAVAILABLE, ["This login may not do that: run `forsa migrate`, or use the role's own login.", DOCTOR]
     return FAULT, [f"Unexpected error: {type(error).__module__}.{type(error).__qualname__}"]
+
+
+def _said(broken: RuleBroken) -> str:
+    """A refusal in English: what is wrong, the way out, and its code."""
+    from domain.texts import text
+
+    key, params = f"refusal.{broken.code}", broken.params
+    return f"{text(key, 'en', **params)} {text(f'{key}.way-out', 'en', **params)} [{broken.code}]"
 
 
 DOCTOR: Final = "`forsa doctor` looks for the cause."

@@ -83,7 +83,7 @@ def _by(forsa: Forsa, centre: UUID, worker: UUID | None) -> Any:
         for grant in forsa.grants.of(each, forsa.today()):
             if grant.role in ROLES and (worker or grant.scope_id == str(centre)):
                 return By(actor=each, role=grant.role, org=grant.org, src="import")
-    who = f"Worker {worker} holds" if worker else "Nobody of this centre holds"
+    who = f"Worker {worker} does not hold" if worker else "Nobody of this centre holds"
     raise Ended(
         PROBLEMS, f"{who} the role {' or '.join(ROLES)} today: grant it first (POST …/organisations/ID/grants)."
     )

@@ -19,12 +19,13 @@ def serve_command(workers: int) -> None:
     from runtime.logs import configure_logging
     from runtime.tokens import token_verifier
     from runtime.web_server import WebServer
-    from runtime.wiring import refuse_lossy_settings
+    from runtime.wiring import refuse_lossy_settings, refuse_wrong_master_key
 
     settings = settings_for(*PROCESS_NEEDS)
     configure_logging(settings.log_format)
     token_verifier(settings)  # says now what each worker would die of
     refuse_lossy_settings(settings)
+    refuse_wrong_master_key(settings)
     WebServer(settings, workers).run()
 
 
@@ -33,10 +34,11 @@ def project_command() -> None:
     """Keep every view up to date until asked to end (SIGTERM). A second one stands by."""
     from projections.projector import run_projector
     from runtime.logs import configure_logging
-    from runtime.wiring import open_means
+    from runtime.wiring import open_means, refuse_wrong_master_key
 
     settings = settings_for(*PROCESS_NEEDS)
     configure_logging(settings.log_format)
+    refuse_wrong_master_key(settings)  # it would park every learner
     stop = stopped_by_signals()
     mapper, keyring = open_means(settings)
     try:

@@ -13,6 +13,8 @@ from uuid import UUID
 import psycopg
 import pytest
 
+from domain.errors import Refused
+from domain.group import GroupIsFull
 from projections.projector import Projector
 from runtime.cli import COMMANDS, main
 from runtime.demo.setting import CENTRE
@@ -134,6 +136,17 @@ def test_a_fault_of_ours_names_its_class_only(
     said = capsys.readouterr().err
     assert "builtins.ZeroDivisionError" in said
     assert "Amina" not in said
+
+
+def test_a_refusal_ends_with_its_sentence_and_the_way_out(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: Printed
+) -> None:
+    def refuse(*_: object) -> None:
+        raise Refused(GroupIsFull(capacity=12))
+
+    monkeypatch.setattr("runtime.settings.describe", refuse)
+    assert main(["config"]) == 1
+    assert capsys.readouterr().err.startswith("The group is full (")
 
 
 def test_config_shows_every_setting_without_a_secret(environment: dict[str, str], capsys: Printed) -> None:
@@ -289,7 +302,7 @@ def test_an_import_needs_a_centre_and_someone_who_may(seeded: Forsa, roster: Pat
     said = capsys.readouterr().err
     assert "is no centre's id" in said
     assert "is no referral source" in said
-    assert "holds the role caseworker or coordinator" in said
+    assert "does not hold the role caseworker or coordinator" in said
 
 
 # ── doctor ──
@@ -352,6 +365,18 @@ def test_doctor_finds_a_setting_that_loses_events(seeded: Forsa, log_dsn: str, c
 def test_doctor_finds_another_master_key(seeded: Forsa, monkeypatch: pytest.MonkeyPatch, capsys: Printed) -> None:
     monkeypatch.setenv("FORSA_MASTER_KEY", "11" * 32)
     assert "FORSA_MASTER_KEY" in wrong(capsys)["master key"]
+
+
+def test_nothing_is_written_with_another_master_key(
+    seeded: Forsa, roster: Path, monkeypatch: pytest.MonkeyPatch, capsys: Printed
+) -> None:
+    """What it seals could not be read once the right one is back."""
+    before = seeded.event_log.max_position()
+    monkeypatch.setenv("FORSA_MASTER_KEY", "11" * 32)
+    for command in (["serve"], ["project"], ["import", str(roster), "--centre", str(CENTRE), "--mode", "commit"]):
+        assert main(command) == 2
+        assert "set the FORSA_MASTER_KEY they were made with" in capsys.readouterr().err
+    assert seeded.event_log.max_position() == before
 
 
 def test_doctor_finds_a_database_that_is_away_and_settings_that_are_missing(

@@ -15,7 +15,7 @@ from psycopg import conninfo
 
 from domain.sealed import ERASED, Clear, SealedFact, clear
 from runtime.key_rows import KeyRow, KeyRows, Pair
-from runtime.keyring import HELD_SECONDS, KeyDestroyed, KeyInUse, Keyring, PersonErased, UnknownKey
+from runtime.keyring import HELD_SECONDS, KeyDestroyed, KeyInUse, Keyring, PersonErased, UnknownKey, WrongMasterKey
 from runtime.master_key import master_key_of, secrets_from
 from runtime.seal import (
     SealBroken,
@@ -290,6 +290,16 @@ def test_a_wrapped_key_opens_in_its_own_row_only(keys: Keyring, keys_dsn: str) -
         connection.execute(copy, (other, STREAM))
     with pytest.raises(SealBroken, match="another master key, or a row that was moved"):
         keys.open(other, fact)
+
+
+def test_another_master_key_makes_no_key_beside_those_it_cannot_open(keys: Keyring, role_dsn: str) -> None:
+    keys.prepare([(uuid4(), "identity")])
+    keys.check_master_key()
+    stranger, newcomer = keyring(role_dsn, master=bytes(32)), uuid4()
+    with pytest.raises(WrongMasterKey):
+        stranger.prepare([(newcomer, "identity")])
+    stranger.close()
+    assert rows_of(role_dsn, newcomer) == []
 
 
 def test_another_master_key_opens_nothing(keys: Keyring, role_dsn: str) -> None:
