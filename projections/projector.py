@@ -229,7 +229,7 @@ class Projector:
         """In this transaction these views stand at `after`. Raises Overtaken unless they stood as they were left."""
         names, versions = [view.name for view in views], [view.version for view in views]
         generations = [self._generations[view.id] for view in views]
-        connection.execute(MOVE, (after, names, versions, generations, before, len(views)))
+        connection.execute(MOVE, (after, names, versions, generations, before, len(views)), prepare=True)
 
     def _say_live(self, connection: log.Connection, lane: Lane) -> None:
         if lane.is_live:
