@@ -12,7 +12,7 @@ from flask import Response, request
 
 from api.blueprint import ForsaBlueprint, View
 from api.parts import Parts
-from api.preconditions import asked_position, at_least, not_reached
+from api.preconditions import asked_position, at_least, not_reached, refuse_unreached
 from api.problems import OK, bad_parameter
 from api.reference import QUERY
 from domain.casebook import Loaded
@@ -40,7 +40,9 @@ def add_read(
 
     def asked(*sent: Any, **path: Any) -> Response:
         if unknown := sorted(request.args.keys() - set(asks)):
-            raise bad_parameter(unknown[0])
+            raise bad_parameter(unknown[0], "unknown-parameter", expected=", ".join(asks))
+        if twice := sorted(name for name, values in request.args.lists() if len(values) > 1):
+            raise bad_parameter(twice[0], expected=f"1 × {twice[0]}")  # two readers would take different ones
         return view(*sent, **path)
 
     asked.__doc__ = view.func.__doc__ if isinstance(view, partial) else view.__doc__
@@ -56,8 +58,7 @@ def seen(parts: Parts, kind: str, stream: UUID) -> tuple[Loaded, int]:
     position = asked_position(parts)
     if position is None:
         position = parts.log.max_position()
-    if position < (at_least() or 0):
-        raise not_reached(position)
+    refuse_unreached(position)
     return parts.casebook.load(kind, stream, position), position
 
 

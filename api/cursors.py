@@ -46,7 +46,7 @@ def asked_limit() -> int:
     if text is None:
         return USUAL_ROWS
     if not (text.isascii() and text.isdecimal() and len(text) < 4 and 1 <= int(text) <= MOST_ROWS):
-        raise bad_parameter("limit")
+        raise bad_parameter("limit", expected=f"1–{MOST_ROWS}")
     return int(text)
 
 

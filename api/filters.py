@@ -15,7 +15,7 @@ def asked_centre() -> UUID | None:
     text = request.args.get("centre")
     centre = read_uuid(text or "")
     if text is not None and centre is None:
-        raise bad_parameter("centre")
+        raise bad_parameter("centre", expected="UUID")
     return centre
 
 
@@ -25,5 +25,5 @@ def asked_season() -> int | None:
     if text is None:
         return None
     if not (text.isascii() and text.isdecimal() and int(text[:9]) in YEARS):
-        raise bad_parameter("season")
+        raise bad_parameter("season", expected="2026")
     return int(text)

@@ -146,12 +146,13 @@ def _days(week: date) -> list[date]:
 def _asked_week() -> date:
     day = read_day(request.args.get("week", ""))
     if day is None or not is_monday(day):
-        raise bad_parameter("week")
+        raise bad_parameter("week", expected="2026-11-16")
     return day
 
 
 def _asked_component() -> str:
     component = request.args.get("component", "")
-    if component not in code_list("component").codes:
-        raise bad_parameter("component")
+    codes = code_list("component").codes
+    if component not in codes:
+        raise bad_parameter("component", expected=", ".join(codes))
     return component

@@ -18,7 +18,7 @@ from api.forms import Form, Text
 from api.languages import say
 from api.links import links_of, self_link
 from api.parts import Parts
-from api.preconditions import asked_position
+from api.preconditions import asked_position, refuse_unreached
 from api.problems import Problem, bad_parameter
 from domain.learner.identification import Contacts, Identity
 from domain.learner.state import LIFE_CYCLE, Learner
@@ -141,6 +141,7 @@ def _record(parts: Parts, learner: UUID) -> tuple[LearnerRecord, Learner, int, b
     """Record, state, position and whether the view is stale for this learner. Raises Problem, Refused where unknown."""
     asked = asked_position(parts)
     if asked is not None:
+        refuse_unreached(asked)
         state: Learner = parts.casebook.load("learner", learner, asked).state
         return record_of(learner, state), state, asked, False
     wait_for_views(parts, "learner_record")
@@ -171,5 +172,5 @@ def _filters() -> dict[str, Any]:
     """centre, season and status as asked. Raises Problem bad-parameter."""
     status = request.args.get("status")
     if status is not None and status not in LIFE_CYCLE:
-        raise bad_parameter("status")
+        raise bad_parameter("status", expected=", ".join(LIFE_CYCLE))
     return {"centre": asked_centre(), "season": asked_season(), "status": status}

@@ -14,8 +14,9 @@ import msgspec
 from flask import Flask, g, request
 
 from api.parts import HeldGrant, Parts
-from api.problems import Problem
+from api.problems import Problem, bad_parameter
 from domain.kind import CommandSpec, Kind
+from domain.reference import code_list
 from domain.streams import COMMANDS, KINDS
 
 # The operator runs the system and reads no learner; a referrer sees the status of its referrals (a later issue).
@@ -125,6 +126,8 @@ def _sender(parts: Parts, roles: Sequence[str]) -> Sender:
     worker = _worker(parts)
     grants = tuple(parts.grants_of(worker))
     wanted = request.headers.get("X-Forsa-Role")
+    if wanted is not None and wanted not in code_list("role").codes:
+        raise bad_parameter("X-Forsa-Role", expected=", ".join(roles))
     held = {grant.role: grant.org for grant in reversed(grants)}
     role = next((each for each in roles if each in held and wanted in (None, each)), None)
     if role is None:
@@ -139,7 +142,7 @@ def _worker(parts: Parts) -> UUID:
         raise Problem("unauthenticated", headers={"WWW-Authenticate": 'Bearer realm="forsa"'})
     worker = parts.worker_of(login.issuer, login.subject)
     if worker is None:
-        raise Problem("not-your-role", more={"roles": []})
+        raise Problem("login-not-bound")
     return worker
 
 

@@ -46,7 +46,7 @@ def expected_version(*, must: bool) -> int | None:
         return None
     found = ENTITY_TAG.fullmatch(header.strip())
     if not found:
-        raise bad_parameter("If-Match")
+        raise bad_parameter("If-Match", expected='"3"')
     return int(found[1])
 
 
@@ -72,8 +72,14 @@ def at_least() -> int | None:
     if text is None:
         return None
     if not POSITION.fullmatch(text):
-        raise bad_parameter("at_least")
+        raise bad_parameter("at_least", expected="1207")
     return int(text)
+
+
+def refuse_unreached(position: int) -> None:
+    """What is read as of this position has all that `at_least` asks. Raises Problem at-least-not-reached."""
+    if position < (at_least() or 0):
+        raise not_reached(position)
 
 
 def not_reached(position: int) -> Problem:
@@ -84,9 +90,9 @@ def not_reached(position: int) -> Problem:
 def _moment(text: str) -> datetime:
     found = MOMENT.fullmatch(text)
     if not found:
-        raise bad_parameter("as_of")
+        raise bad_parameter("as_of", expected="2026-11-22T09:00:00Z")
     day, time, fraction, offset = found.groups()
     try:
         return datetime.fromisoformat(f"{day}T{time}{fraction or ''}{offset.replace(' ', '+').upper()}").astimezone(UTC)
     except (ValueError, OverflowError):
-        raise bad_parameter("as_of") from None
+        raise bad_parameter("as_of", expected="2026-11-22T09:00:00Z") from None

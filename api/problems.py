@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
-from flask import Response
+from flask import Response, request
 
 from api.languages import TAGS, language, say
 from domain.errors import RuleBroken, UnknownStream, code_of
@@ -30,7 +30,9 @@ STATUS: Final[Mapping[str, int]] = {
     "bad-character": 400,
     "unauthenticated": 401,
     "not-your-role": 403,
+    "login-not-bound": 403,
     "not-found": NOT_FOUND,
+    "not-known-then": NOT_FOUND,
     "method-not-allowed": 405,
     "stale-version": 412,
     "body-too-large": 413,
@@ -42,6 +44,7 @@ STATUS: Final[Mapping[str, int]] = {
     "bad-date": FORM,
     "bad-uuid": FORM,
     "bad-parameter": FORM,
+    "unknown-parameter": FORM,
     "bad-cursor": FORM,
     "as-of-in-future": FORM,
     "idempotency-key-reused": FORM,
@@ -97,9 +100,10 @@ class Problem(Exception):
         self.more, self.headers = more or {}, headers or {}
 
 
-def bad_parameter(name: str, code: str = "bad-parameter") -> Problem:
-    """A query parameter or header that cannot be read."""
-    return Problem(code, params={"name": name}, findings=[Finding(code, parameter=name, params={"name": name})])
+def bad_parameter(name: str, code: str = "bad-parameter", *, expected: str = "") -> Problem:
+    """A query parameter or header that is missing or cannot be read; `expected`: an example, a range or the codes."""
+    params = {"name": name, **({"expected": expected} if expected else {})}
+    return Problem(code, params=params, findings=[Finding(code, parameter=name, params=params)])
 
 
 def status_of(broken: RuleBroken) -> int:
@@ -120,7 +124,7 @@ def refusal_response(broken: Sequence[RuleBroken]) -> Response:
     """Every rule that holds. Not found before wrong in form before forbidden by what is stored."""
     statuses = {status_of(each) for each in broken}
     if NOT_FOUND in statuses:
-        return problem_response(Problem("not-found"))
+        return problem_response(Problem("not-known-then" if "as_of" in request.args else "not-found"))
     title, way_out = _words(broken[0].code, broken[0].params)
     findings = [Finding(each.code, each.pointer, None, each.RULE, each.params) for each in broken]
     status = FORM if FORM in statuses else RULE

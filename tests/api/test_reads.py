@@ -80,10 +80,19 @@ def test_what_was_known_at_a_moment_is_asked_with_as_of(api: Api, project: Calla
     assert again == known
 
 
-def test_before_they_were_identified_nobody_knew_of_them(api: Api) -> None:
+def test_before_they_were_identified_nobody_knew_of_them(api: Api, project: Callable[[], int]) -> None:
     learner = identified(api)
+    project()
     before = _recorded_at(api) - timedelta(microseconds=1)
-    assert api.get(f"/v1/learners/{learner}?as_of={quote(before.isoformat())}").status_code == 404
+    for path in (f"/v1/learners/{learner}", f"/v1/learners/{learner}/timeline"):
+        response = api.get(f"{path}?as_of={quote(before.isoformat())}")
+        assert (response.status_code, response.get_json()["code"]) == (404, "not-known-then")
+
+
+def test_a_past_moment_never_holds_a_later_position(api: Api) -> None:
+    learner = identified(api)
+    response = api.get(f"/v1/learners/{learner}?as_of={quote(_recorded_at(api).isoformat())}&at_least=999999")
+    assert (response.status_code, response.get_json()["code"]) == (503, "at-least-not-reached")
 
 
 def test_a_moment_later_than_now_is_refused(api: Api) -> None:
@@ -154,11 +163,18 @@ def test_a_learner_that_no_view_has_seen_is_not_found(api: Api) -> None:
 
 
 def test_parameters_that_are_not_understood_are_refused(api: Api, subtests: pytest.Subtests) -> None:
-    for query in ("at_least=x", "at_least=-1", "colour=red", "as_of=x"):
+    for query in ("at_least=x", "at_least=-1", "as_of=x", "at_least=1&at_least=2"):
         with subtests.test(query=query):
             response = api.get(f"/v1/centres/{CENTRE}?{query}")
             assert (response.status_code, response.get_json()["code"]) == (422, "bad-parameter")
             assert response.get_json()["errors"][0]["parameter"] == query.partition("=")[0]
+            assert response.get_json()["errors"][0]["params"]["expected"]
+
+
+def test_a_parameter_that_is_none_names_those_that_are(api: Api) -> None:
+    response = api.get(f"/v1/centres/{CENTRE}?colour=red")
+    assert (response.status_code, response.get_json()["code"]) == (422, "unknown-parameter")
+    assert response.get_json()["errors"][0]["params"] == {"name": "colour", "expected": "as_of, at_least"}
 
 
 # ── lists and search ──

@@ -22,9 +22,9 @@ def test_without_a_token_that_proves_somebody_nothing_is_answered(api: Api, subt
             assert response.headers["WWW-Authenticate"].startswith("Bearer")
 
 
-def test_a_login_bound_to_no_worker_has_no_role(api: Api) -> None:
+def test_a_login_bound_to_no_worker_is_told_so(api: Api) -> None:
     response = api.post("/v1/learners", IDENTIFICATION, "nobody")
-    assert (response.status_code, response.get_json()["code"]) == (403, "not-your-role")
+    assert (response.status_code, response.get_json()["code"]) == (403, "login-not-bound")
 
 
 def test_a_role_the_row_does_not_name_is_told_which_may(api: Api) -> None:
@@ -50,6 +50,11 @@ def test_of_several_roles_the_one_asked_for_acts_else_the_usual_one(api: Api, as
 def test_a_role_asked_for_and_not_held_is_refused(api: Api) -> None:
     response = api.post("/v1/learners", IDENTIFICATION, X_Forsa_Role="coordinator")
     assert response.status_code == 403
+
+
+def test_a_role_that_is_none_is_a_wrong_header(api: Api) -> None:
+    response = api.post("/v1/learners", IDENTIFICATION, X_Forsa_Role="boss")
+    assert (response.status_code, response.get_json()["errors"][0]["parameter"]) == (422, "X-Forsa-Role")
 
 
 def test_the_larger_act_is_kept_with_the_event(api: Api) -> None:

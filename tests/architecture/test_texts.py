@@ -30,7 +30,7 @@ PROBLEMS = (
     "malformed-json", "duplicate-json-key", "bad-character", "invalid-body", "unknown-field", "missing-field",
     "wrong-type", "bad-date", "bad-uuid", "idempotency-key-missing", "idempotency-key-reused", "if-match-missing",
     "stale-version", "as-of-in-future", "at-least-not-reached", "bad-cursor", "too-many-requests", "unavailable",
-    "internal-error", "bad-parameter",
+    "internal-error", "bad-parameter", "unknown-parameter", "login-not-bound", "not-known-then",
 )  # fmt: skip
 WANTED = {
     *(f"refusal.{code}{end}" for code in REFUSAL_BY_CODE for end in ("", ".way-out")),
