@@ -7,7 +7,7 @@ the log alone, so a retry gets the very answer that was lost.
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -23,7 +23,7 @@ from api.preconditions import command_key, correlation, expected_version
 from api.problems import CREATED, UNCHANGED, Problem
 from api.schema_of import NEW_ID, command_of, schema_of
 from domain.casebook import Answer, CommandKey, CommandRow
-from domain.errors import CommandKnown, Conflict, OtherBody, StaleVersion
+from domain.errors import CommandKnown, Conflict, OtherBody, Refused, RuleBroken, StaleVersion, UnknownStream
 from domain.event import By
 from domain.kind import Command, CommandSpec
 from domain.parameter import NATIONAL
@@ -90,6 +90,8 @@ def _execute(
     expected = expected_version(must=spec.replaces)
     try:
         answer = parts.casebook.execute(command, by, key=key, expected_version=expected, check=in_scope(who))
+    except Refused as refused:
+        raise Refused(*(_where_it_stands(broken, sent) for broken in refused.broken)) from None
     except CommandKnown as known:
         return _answer_again(parts, spec, _row_of(parts, known, key), path)
     except OtherBody:
@@ -101,6 +103,23 @@ def _execute(
     except Conflict:
         raise Problem("unavailable") from None
     return _answered(parts, spec, answer, command)
+
+
+def _where_it_stands(broken: RuleBroken, sent: Mapping[str, Any]) -> RuleBroken:
+    """An unknown id points at its place in the body, where the domain named it by what it reads (`/learners/3`)."""
+    if not isinstance(broken, UnknownStream) or not broken.pointer or broken.pointer.split("/")[1] in sent:
+        return broken
+    place = next((pointer for pointer, value in _ids_in(sent) if value == broken.id), broken.pointer)
+    return msgspec.structs.replace(broken, pointer=place)
+
+
+def _ids_in(value: Any, pointer: str = "") -> Iterator[tuple[str, UUID]]:
+    """Every id of a loaded body with its JSON pointer."""
+    if isinstance(value, UUID):
+        yield pointer, value
+    elif isinstance(value, (list, Mapping)):
+        for key, inner in value.items() if isinstance(value, Mapping) else enumerate(value):
+            yield from _ids_in(inner, f"{pointer}/{key}")
 
 
 def _made_ids(parts: Parts, spec: CommandSpec, sent: Mapping[str, Any]) -> dict[str, UUID]:

@@ -199,6 +199,15 @@ def _held(api: Api, group: str) -> None:
     api.done(f"/v1/groups/{group}/held-sessions", {"week": WEEK, "sessions": sessions}, "educator")
 
 
+def test_an_unknown_learner_on_a_sheet_is_pointed_at_in_its_row(api: Api) -> None:
+    group = group_of(api)
+    learners = [seated(api, group)[0] for _ in range(2)]
+    with api.nothing_recorded():
+        response = api.post(f"/v1/groups/{group}/attendance", _sheet([*learners, str(uuid4())]), "educator")
+    errors = response.get_json()["errors"]
+    assert [(each["code"], each["pointer"]) for each in errors] == [("unknown-stream", "/rows/2/learner")]
+
+
 def test_a_groups_week_is_recorded_in_one_request_and_read_in_one(api: Api) -> None:
     group = group_of(api)
     _held(api, group)
