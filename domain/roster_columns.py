@@ -133,8 +133,8 @@ def _country(cell: str, _today: date) -> str:
 _SEX_WORDS: Final = {
     header_key(word): code
     for code, words in {
-        "f": ["F", "féminin", "femme", "fille", "female", "girl", "أنثى", "بنت", "انثى", "مؤنث"],
-        "m": ["M", "H", "masculin", "homme", "garçon", "male", "boy", "ذكر", "ولد", "مذكر"],
+        "f": ["F", "féminin", "femme", "fille", "female", "girl", "أنثى", "بنت", "فتاة", "مؤنث"],
+        "m": ["M", "H", "masculin", "homme", "garçon", "male", "boy", "ذكر", "ولد", "فتى", "مذكر"],
     }.items()
     for word in words
 }

@@ -57,6 +57,11 @@ def test_what_identification_does_not_take_becomes_a_second_command() -> None:
     )
 
 
+def test_the_sex_is_read_in_the_words_people_write() -> None:
+    roster = read(HEADER, *(f"Amina,A{word},{word}" for word in ("فتاة", "أنثى", "Fille", "فتى", "ولد", "garçon")))
+    assert [row.values["sex"] for row in roster.rows] == ["f", "f", "f", "m", "m", "m"]
+
+
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
 def test_commas_semicolons_and_tabs_separate(separator: str) -> None:
     roster = read(HEADER.replace(",", separator), "Amina,El Bakkali,f".replace(",", separator))

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domain.organisation import LocalName
@@ -110,6 +110,7 @@ def test_what_a_client_wrote_is_isolated_and_never_read_as_a_sentence() -> None:
     assert len(text("refusal.unknown-code", "fr", list="trade", value="x" * 100_000)) < 300
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # the first text ever drawn builds a table of all letters
 @given(st.sampled_from(sorted(keys())), st.sampled_from(LANGUAGES), st.data())
 def test_whatever_stands_in_a_refusal_or_an_event_a_sentence_comes_out(
     key: str, language: str, data: st.DataObject
