@@ -22,7 +22,7 @@ from domain.errors import FamilyClosed
 from domain.sealed import ERASED, FAMILIES, Clear, Erased, Personal, Sealed, SealedFact, SealedField
 from runtime.key_rows import KeyRow, KeyRows, Pair
 from runtime.master_key import Secrets
-from runtime.seal import NONCE_BYTES, SealBroken, event_key_of, open_with_event_key, seal_with_event_key
+from runtime.seal import NONCE_BYTES, SealBroken, WrongMasterKey, event_key_of, open_with_event_key, seal_with_event_key
 
 HELD_SECONDS: Final = 5.0
 KEY_BYTES: Final = 32
@@ -32,10 +32,6 @@ T = TypeVar("T", bound=Personal)
 
 class UnknownKey(Exception):
     """No row for this key: the keys' database is not the log's, lost rows, or the value is forged. Never ERASED."""
-
-
-class WrongMasterKey(SealBroken):
-    """The stored keys were wrapped with another master key: nothing may be sealed with this one."""
 
 
 class KeyDestroyed(FamilyClosed):

@@ -25,6 +25,10 @@ class SealBroken(Exception):
     """The sealed value is not the one that was sealed in this place with this key: altered, moved, or a wrong key."""
 
 
+class WrongMasterKey(SealBroken):
+    """The stored keys were wrapped with another master key: nothing may be sealed with this one."""
+
+
 def event_key_of(family_key: bytes | bytearray, stream: UUID, version: int, pointer: str) -> bytes:
     """The key of one field of one event. Shown to an outsider it opens that field and nothing else.
 

@@ -35,9 +35,9 @@ def ending_of(error: Exception) -> tuple[int, list[str]]:
     from domain.errors import Refused, TooOld
     from runtime.embedded_postgres import EmbeddedPostgresError
     from runtime.grants import AccessUnreadable
-    from runtime.keyring import WrongMasterKey
     from runtime.migrate import MigrationError
     from runtime.recorder import LosesEvents
+    from runtime.seal import WrongMasterKey
     from runtime.settings import SettingsError
     from runtime.tokens import DevelopmentRefused
 

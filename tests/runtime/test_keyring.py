@@ -15,10 +15,11 @@ from psycopg import conninfo
 
 from domain.sealed import ERASED, Clear, SealedFact, clear
 from runtime.key_rows import KeyRow, KeyRows, Pair
-from runtime.keyring import HELD_SECONDS, KeyDestroyed, KeyInUse, Keyring, PersonErased, UnknownKey, WrongMasterKey
+from runtime.keyring import HELD_SECONDS, KeyDestroyed, KeyInUse, Keyring, PersonErased, UnknownKey
 from runtime.master_key import master_key_of, secrets_from
 from runtime.seal import (
     SealBroken,
+    WrongMasterKey,
     bound_to,
     bytes_of,
     commitment_of,
