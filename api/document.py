@@ -169,4 +169,4 @@ ABOUT: Final = (
     "every answer carries the log's `position`, and reads take it back as `at_least`. Every refusal is a problem "
     "(RFC 9457) with a permanent code, a JSON pointer, the rule, and the way out, in Arabic, French and English."
 )
-assert set(STATUS.values()) <= _TITLES.keys() | {405, 429}, "every status has its description"
+assert set(STATUS.values()) <= _TITLES.keys() | {405}, "every status has its description"

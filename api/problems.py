@@ -49,7 +49,6 @@ STATUS: Final[Mapping[str, int]] = {
     "as-of-in-future": FORM,
     "idempotency-key-reused": FORM,
     "if-match-missing": 428,
-    "too-many-requests": 429,
     "internal-error": 500,
     "unavailable": 503,
     "at-least-not-reached": 503,

@@ -29,7 +29,7 @@ PROBLEMS = (
     "unauthenticated", "not-your-role", "not-found", "method-not-allowed", "unsupported-media-type", "body-too-large",
     "malformed-json", "duplicate-json-key", "bad-character", "invalid-body", "unknown-field", "missing-field",
     "wrong-type", "bad-date", "bad-uuid", "idempotency-key-missing", "idempotency-key-reused", "if-match-missing",
-    "stale-version", "as-of-in-future", "at-least-not-reached", "bad-cursor", "too-many-requests", "unavailable",
+    "stale-version", "as-of-in-future", "at-least-not-reached", "bad-cursor", "unavailable",
     "internal-error", "bad-parameter", "unknown-parameter", "login-not-bound", "not-known-then",
 )  # fmt: skip
 WANTED = {
