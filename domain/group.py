@@ -188,6 +188,7 @@ class RecordSessions(Command, frozen=True, kw_only=True):
     group: UUID
     week: date
     sessions: list[HeldSession]
+    correct: bool = False  # sessions stored for the week may be changed or taken away, not only added to
 
     def occurred_on(self) -> date | None:
         """The last session's day, unless another business date is given."""
@@ -249,6 +250,14 @@ class MonthNotOver(RuleBroken, frozen=True, kw_only=True):
     RULE = 15
     month: str
     over_on: str
+
+
+class SessionsDiffer(RuleBroken, frozen=True, kw_only=True):
+    """Other sessions are stored for the week and would be lost: send them too, or say that it is a correction."""
+
+    RULE = 14
+    week: str
+    stored: list[str]
 
 
 class GroupIsFull(RuleBroken, frozen=True, kw_only=True):
@@ -328,12 +337,25 @@ def _locked_days(command: RecordSessions, group: Group) -> list[MonthLocked | No
     return [month_locked(group, day, places.get(day, "/week")) for day in changed]
 
 
+def _sessions_differ(command: RecordSessions, group: Group) -> SessionsDiffer | None:
+    """Adding to a week is no correction; changing or taking away what someone else may have typed is."""
+    gone = [held for held in group.weeks.get(command.week, ()) if held not in command.sessions]
+    if command.correct or not gone:
+        return None
+    stored = [f"{held.date} {held.component} {held.minutes}" for held in gone]
+    return SessionsDiffer(pointer="/sessions", week=str(command.week), stored=stored)
+
+
 def record_sessions(command: RecordSessions, act: Act, *, group: Group) -> Changes:
-    """The week's held sessions are these. Refuses NotAMonday, OutsideWeek, BadTime, OccurredInFuture, MonthLocked."""
+    """The week's held sessions are these.
+
+    Refuses SessionsDiffer (with what is stored), NotAMonday, OutsideWeek, BadTime, OccurredInFuture, MonthLocked.
+    """
     refuse_if(
         not_a_monday(command.week),
         *(bad for at, held in enumerate(command.sessions) for bad in _bad_session(command, act, at, held)),
         *_locked_days(command, group),
+        _sessions_differ(command, group),
     )
     if group.weeks.get(command.week) == tuple(command.sessions):
         return []

@@ -71,6 +71,7 @@ class Week(msgspec.Struct, frozen=True):
     flags: tuple[FlaggedDay, ...] = ()
     explained: frozenset[FlaggedDay] = frozenset()  # settled so that they no longer stand in the way
     entered_before: dict[date, date] = {}  # day → first entered on, for days of an earlier version of the week
+    authors: frozenset[UUID] = frozenset()  # who typed it, in this version or an earlier one
 
     @property
     def flagged(self) -> frozenset[date]:
@@ -116,7 +117,8 @@ def on_attendance_recorded(stage: Training, event: AttendanceRecorded, version: 
     explained = frozenset(flag for flag in flags if held and flag in held.explained and flag.date in unchanged)
     before = {day.date: held.first_entered_on(day.date) for day in held.days} if held else {}
     weeks = stage.weeks.copy()
-    weeks[key] = Week(version, event.entered_on, tuple(event.days), flags, explained, before)
+    authors = held.authors | {event.by.actor} if held else frozenset((event.by.actor,))
+    weeks[key] = Week(version, event.entered_on, tuple(event.days), flags, explained, before, authors)
     return Training(weeks=weeks, assessed=stage.assessed)
 
 
@@ -218,6 +220,13 @@ class AttendanceDiffers(RuleBroken, frozen=True, kw_only=True):
     day: str
     stored: str
     sent: str
+
+
+class NotYoursToCorrect(RuleBroken, frozen=True, kw_only=True):
+    """Rule 15: who typed a sheet corrects it, or the coordinator."""
+
+    RULE = 15
+    learner: UUID
 
 
 class SameLearnerTwice(RuleBroken, frozen=True, kw_only=True):

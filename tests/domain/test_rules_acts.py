@@ -69,7 +69,7 @@ MAY = date(2026, 5, 1)  # long after every day these commands state
     [
         (ORIENTED, but(ENROL, on=MAY, starts_on=date(2025, 10, 1)), CASEWORKER),
         (SEATED, but(RECORD_ATTENDANCE, on=MAY), EDUCATOR),
-        (SEATED, but(RECORD_SESSIONS, on=MAY, sessions=RECORD_SESSIONS.sessions[:1]), EDUCATOR),
+        (SEATED, but(RECORD_SESSIONS, on=MAY, sessions=RECORD_SESSIONS.sessions[:1], correct=True), EDUCATOR),
         (SEATED, but(SET_TIMETABLE, on=MAY), COORDINATOR),
         (ATTENDING, but(END_ENROLMENT, on=MAY, ended_on=date(2026, 3, 1)), CASEWORKER),
         (WORLD, but(GRANT_ACCESS, on=MAY), OPERATOR),

@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace as but
 
 from domain.errors import NotACode, OccurredInFuture, ReasonNeeded, Refused, UnknownCode
-from domain.event import Why
+from domain.event import By, Why
 from domain.group import (
     BadTime,
     HeldSession,
@@ -19,6 +19,7 @@ from domain.group import (
     NotAMonday,
     OutsideWeek,
     RecordSessions,
+    SessionsDiffer,
     SetTimetable,
     Slot,
 )
@@ -34,6 +35,7 @@ from domain.learner.training import (
     DayMark,
     FlaggedDay,
     NotInGroup,
+    NotYoursToCorrect,
     RecordAttendance,
     SameDayTwice,
     SameLearnerTwice,
@@ -81,6 +83,8 @@ LOCKED = (*ATTENDING, (WORKSHOP, ATTENDANCE_LOCKED))
 MONTH_LOCKED = MonthLocked(pointer="/rows/0", month="2025-10-01")
 REREAD = ReasonGiven("sheet_reread")
 ENTERED = date(2025, 10, 7)  # the first day: when the example's sheet was typed
+
+ANOTHER_EDUCATOR = but(EDUCATOR, actor=id_of("worker/another-educator"))
 
 
 def sheet(*cells: DayGiven, correct: bool = False, why: ReasonGiven | None = None) -> RecordAttendance:
@@ -367,13 +371,13 @@ def test_a_weeks_sessions_name_the_list_they_replace() -> None:
     longer = but(RECORD_SESSIONS, on=THURSDAY, sessions=HELD_LATER.sessions)
     first = given(*SEATED).when(longer, by=EDUCATOR)
     first.then((WORKSHOP, but(SESSIONS_HELD, on=THURSDAY, sessions=HELD_LATER.sessions, replaces=3)))
-    again = first.when(but(longer, sessions=[]), by=EDUCATOR)
+    again = first.when(but(longer, sessions=[], correct=True), by=EDUCATOR)
     again.then((WORKSHOP, but(SESSIONS_HELD, on=THURSDAY, sessions=[], replaces=4)))
 
 
 def test_a_session_starts_within_the_day() -> None:
     held = [HeldSession(MONDAY, "workshop", 60, starts=starts) for starts in (0, 1439, 1440, -1)]
-    given(*SEATED).when(but(RECORD_SESSIONS, sessions=held), by=EDUCATOR).refused(
+    given(*SEATED).when(but(RECORD_SESSIONS, sessions=held, correct=True), by=EDUCATOR).refused(
         BadTime(pointer="/sessions/2/starts", value=1440), BadTime(pointer="/sessions/3/starts", value=-1)
     )
 
@@ -478,7 +482,8 @@ def test_in_a_week_over_two_months_only_days_of_the_locked_one_are_refused() -> 
 
 def test_sessions_of_the_open_month_change_while_those_of_the_locked_one_stand() -> None:
     held = STRADDLING_SESSIONS.sessions
-    open_day = RecordSessions(group=WORKSHOP, week=STRADDLING, sessions=[held[0], but(held[1], minutes=120)])
+    changed_day = [held[0], but(held[1], minutes=120)]
+    open_day = RecordSessions(group=WORKSHOP, week=STRADDLING, sessions=changed_day, correct=True)
     given(*SEPTEMBER_LOCKED).when(open_day, by=EDUCATOR).accepted()
     locked = MonthLocked(pointer="/sessions/0/date", month="2025-09-01")
     changed = but(open_day, sessions=[but(held[0], minutes=61), held[1]])
@@ -490,6 +495,30 @@ def test_sessions_of_the_open_month_change_while_those_of_the_locked_one_stand()
 
 
 # ── sessions, timetable, lock ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_another_list_takes_no_stored_session_away_unless_it_is_a_correction() -> None:
+    """Two people type the same week: the second adds, and sees what the first one has."""
+    other = but(RECORD_SESSIONS, sessions=[HeldSession(WEDNESDAY, "workshop", 90)])
+    stored = [f"{held.date} {held.component} {held.minutes}" for held in SESSIONS_HELD.sessions]
+    given(*SEATED).when(other, by=EDUCATOR).refused(
+        SessionsDiffer(pointer="/sessions", week=str(SESSIONS_HELD.week), stored=stored)
+    )
+    both = but(other, sessions=[*SESSIONS_HELD.sessions, *other.sessions])
+    given(*SEATED).when(both, by=EDUCATOR).accepted()
+    given(*SEATED).when(but(other, correct=True), by=EDUCATOR).accepted()
+
+
+@pytest.mark.parametrize(("by", "may"), [(EDUCATOR, True), (COORDINATOR, True), (ANOTHER_EDUCATOR, False)])
+def test_a_sheet_is_corrected_by_its_author_or_the_coordinator(by: By, may: bool) -> None:
+    """Rule 15."""
+    row = AttendanceRow(AMINA, [DayGiven(MONDAY, "absent")])
+    correction = but(RECORD_ATTENDANCE, rows=[row], correct=True, why=ReasonGiven("sheet_reread"))
+    outcome = given(*ATTENDING).when(correction, by=by)
+    if may:
+        outcome.accepted()
+    else:
+        outcome.refused(NotYoursToCorrect(pointer="/rows/0/learner", learner=AMINA))
 
 
 def test_the_same_sessions_again_change_nothing() -> None:

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import time
 import urllib.request
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from runtime.development import read_env_lines
 from tests.runtime.forsa_run import CLI, ForsaRun, clean_environment, processes_in, until
 
 
-def test_a_first_start_serves_a_seeded_system_and_a_later_one_is_quick(tmp_path: Path) -> None:
+def test_a_first_start_serves_a_seeded_system_and_a_later_one_finds_it(tmp_path: Path) -> None:
     with ForsaRun(tmp_path) as first:
         first.wait_until_welcome()
         _says_how_to_reach_it(first)
@@ -20,10 +19,8 @@ def test_a_first_start_serves_a_seeded_system_and_a_later_one_is_quick(tmp_path:
         _refuses_a_second_run(tmp_path)
         assert first.end(signal.SIGINT) == 0
     assert processes_in(tmp_path) == []
-    started = time.monotonic()
     with ForsaRun(tmp_path) as later:
         later.wait_until_welcome()
-        assert time.monotonic() - started < 5
         assert "Loading" not in later.said()
         assert later.end(signal.SIGTERM) == 0
     assert processes_in(tmp_path) == []

@@ -26,6 +26,7 @@ from domain.learner.training import (
     DayMark,
     FlaggedDay,
     NotInGroup,
+    NotYoursToCorrect,
     RecordAttendance,
     SameDayTwice,
     SameLearnerTwice,
@@ -149,6 +150,10 @@ def _row_change(
     corrected = [mark for mark in changed if mark.date in stored and not _agrees(stored[mark.date], mark)]
     broken: list[RuleBroken | None] = [month_locked(group, mark.date, f"/rows/{at}") for mark in changed]
     broken += differing if not command.correct else []
+    is_authors = act.by.role == "coordinator" or held is None or act.by.actor in held.authors
+    broken += (
+        [NotYoursToCorrect(pointer=f"/rows/{at}/learner", learner=row.learner)] if corrected and not is_authors else []
+    )
     late = held is not None and any(held.first_entered_on(each.date) < act.today for each in corrected)
     broken.append(ReasonNeeded(pointer="/why", days=1) if late and command.why is None else None)
     enrolled = learner.admission.enrolments[enrolment]
