@@ -88,7 +88,7 @@ def test_from_identification_to_a_verified_outcome(api: Api) -> None:
     path.post("verify-outcome", learner, said, "en_agent")
     why = {"code": "duplicate_entry", "text": "سجلت مرتين"}
     path.post("withdraw-fact", learner, {"version": api.version(UUID(learner)), "why": why}, "en_agent")
-    assert path.seen == SPECS.keys() - {"settle-flag"}
+    assert path.seen == SPECS.keys()
 
 
 LATE = {"code": "paper_arrived_late"}
@@ -188,12 +188,28 @@ def _trained(path: Path, group: str, educator: str) -> tuple[str, str]:
     path.post("join-group", learner, {"enrolment": enrolment, "group": group, **late})
     day = {"date": "2026-10-26", "component": "workshop", "minutes": 180, "educator": educator}
     path.post("record-sessions", group, {"week": "2026-10-26", "sessions": [day]})
-    sheet = [{"learner": learner, "days": [{"date": "2026-10-26", "status": "present"}]}]
-    said = {"week": "2026-10-26", "component": "workshop", "rows": sheet}
+    days = [
+        {"date": "2026-10-26", "status": "present"},
+        {"date": "2026-10-27", "status": "present", "minutes": 60},  # a day of no session
+    ]
+    said = {"week": "2026-10-26", "component": "workshop", "rows": [{"learner": learner, "days": days}]}
     path.post("record-attendance", group, said)
+    _settled(path, learner)
     path.post("lock-attendance", group, {"month": "2026-10-01"})
     path.post("assess-competence", learner, {"enrolment": enrolment, "module": "COU-03", "result": "acquired"})
     return learner, enrolment
+
+
+def _settled(path: Path, learner: str) -> None:
+    """The flagged day of the sheet just recorded is explained."""
+    sheet = path.api.version(UUID(learner))
+    flag = {"version": sheet, "code": "without-held-session", "day": "2026-10-27", "finding": "explained"}
+    done = path.post("settle-flag", learner, {**flag, "why": {"code": "sheet_reread"}})
+    (recorded,) = done["events"]
+    assert (recorded["tag"], recorded["version"]) == ("learner.flag-settled", sheet + 1)
+    event = path.api.get(f"/v1/learners/{learner}/events/{sheet + 1}", "auditor").get_json()["event"]
+    assert flag.items() <= event.items()
+    assert (event["by"]["actor"], event["why"]["code"]) == (str(worker("coordinator")), "sheet_reread")
 
 
 def _graduated(path: Path, learner: str, enrolment: str) -> None:

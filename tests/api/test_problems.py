@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from api import problems
 from api.commands import rule_of
 from api.examples import CENTRE, CONVENTION, DELEGATION, ENROLMENT, EXAMPLES, GROUP, LEARNER, OUTCOME, SESSION
 from api.problems import OF_FORM, STATUS, codes_of_rules, status_of
@@ -36,6 +38,12 @@ def test_every_refusal_has_one_status() -> None:
         404,
         422,
     )
+
+
+def test_every_problem_is_answered_somewhere() -> None:
+    """A code that is documented and never met is a promise nobody keeps."""
+    source = "".join(path.read_text(encoding="utf-8") for path in Path(problems.__file__).parent.glob("*.py"))
+    assert [code for code in STATUS if source.count(f'"{code}"') < 2] == []
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

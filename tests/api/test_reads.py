@@ -8,14 +8,21 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
 
+from api.possible import possible_commands
+from domain.kind import Kind
 from domain.parameter import NATIONAL
+from domain.streams import COMMANDS, KINDS
+from projections import entries, learner_record
 from projections.projector import Projector
+from projections.view import View
 from tests.api.stack import (
     CENTRE,
     CONVENTION,
     IDENTITY,
+    ROLES,
     Api,
     enrolled,
     group_of,
@@ -175,6 +182,38 @@ def test_a_parameter_that_is_none_names_those_that_are(api: Api) -> None:
     response = api.get(f"/v1/centres/{CENTRE}?colour=red")
     assert (response.status_code, response.get_json()["code"]) == (422, "unknown-parameter")
     assert response.get_json()["errors"][0]["params"] == {"name": "colour", "expected": "as_of, at_least"}
+
+
+def test_a_stream_that_a_view_could_not_take_in_is_answered_stale(
+    api: Api, project: Callable[[], int], log_dsn: str, subtests: pytest.Subtests
+) -> None:
+    parked, other = identified(api), identified(api)
+    project()
+    for view, path in ((learner_record.VIEW, ""), (entries.VIEW, "/timeline"), (entries.VIEW, "/audit-trail")):
+        with subtests.test(path=path):
+            _park(log_dsn, view, parked)
+            assert api.get(f"/v1/learners/{parked}{path}", "auditor").get_json()["stale"] is True
+            assert api.get(f"/v1/learners/{other}{path}", "auditor").get_json()["stale"] is False
+
+
+def test_a_record_that_was_parked_before_it_had_a_row_is_unavailable_not_unknown(
+    api: Api, project: Callable[[], int], log_dsn: str
+) -> None:
+    project()
+    learner = identified(api)
+    _park(log_dsn, learner_record.VIEW, UUID(learner))
+    response = api.get(f"/v1/learners/{learner}")
+    assert (response.status_code, response.get_json()["code"]) == (503, "unavailable")
+
+
+def _park(log_dsn: str, view: View, stream: str | UUID) -> None:
+    """The view could not take in this stream's last event."""
+    with psycopg.connect(log_dsn) as connection:
+        connection.execute(
+            "insert into records.parked (view, version, stream, position, exception) values (%s, %s, %s, 1, 'KeyError')"
+            " on conflict do nothing",
+            (view.name, view.version, stream),
+        )
 
 
 # ── lists and search ──
@@ -360,6 +399,23 @@ def test_possible_commands_follow_status_and_role(api: Api) -> None:
     derogating = commands["grant-derogation"]["reasons"]
     assert [each["code"] for each in derogating] == ["not-your-role"]
     assert derogating[0]["params"]["roles"] == ["provincial_directorate"]
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.name)
+def test_each_command_is_possible_in_the_statuses_and_roles_of_the_tables_and_in_no_other(api: Api, kind: Kind) -> None:
+    """Every status × role × command of the kind, against the life cycle and the commands' rows."""
+    specs = [spec for spec in COMMANDS if spec.kind == kind.name and not spec.opens_stream]
+    for status, names in kind.life_cycle.items():
+        for role in ROLES:
+            with api.app.test_request_context():
+                shown = possible_commands(kind, uuid4(), status, [role])
+            expected = [
+                (spec.name, *[code for code, holds in (("not-allowed-now", spec.name not in names),
+                                                       ("not-your-role", role not in spec.roles)) if holds])
+                for spec in specs
+            ]  # fmt: skip
+            assert [(each.command, *[reason.code for reason in each.reasons]) for each in shown] == expected
+            assert [each.allowed for each in shown] == [len(each) == 1 for each in expected]
 
 
 def test_what_is_possible_is_what_is_taken(api: Api) -> None:
