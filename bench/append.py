@@ -180,8 +180,11 @@ def measure(place: Place) -> dict[str, Figure]:
     with writers(place, 16) as turn, tailing(place) as missed:
         many = rates(turn, ("raw", "ours", "stock", "raw_sheet", "sheet"))
     cost = 100 * (1 - sealing["sealed"] / sealing["unsealed"])
-    of_raw = f"{many['ours']:,.0f}/s of {many['raw']:,.0f}/s raw; a tailing reader missed {missed()}"
+    of_raw = f"{many['ours']:,.0f}/s of {many['raw']:,.0f}/s raw"
     return {
+        "tail_missed": Figure(
+            value=missed(), unit="events", target=0, at_least=False, note="by a reader tailing the 16 writers"
+        ),
         "append_1": _share(one, "ours", "raw", 0.60, f"{one['ours']:,.0f}/s of {one['raw']:,.0f}/s raw"),
         "append_1_guarded": _share(one, "guarded", "raw", 0.35, "with a guard and a claim"),
         "append_16": _share(many, "ours", "raw", 0.25, of_raw),

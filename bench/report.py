@@ -39,7 +39,7 @@ def median(values: list[float]) -> float:
 
 
 def show(figures: dict[str, Figure]) -> None:
-    """The figures are printed and written to build/bench.json."""
+    """The figures are printed and written to build/bench.json; figures of other parts in it stay."""
     table = Table("key", "measured", "target", "library", "verdict", "what", title="Forsa bench")
     for key, figure in figures.items():
         sign = "≥" if figure.at_least else "≤"
@@ -49,4 +49,5 @@ def show(figures: dict[str, Figure]) -> None:
         )
     Console(width=160).print(table)
     OUT.parent.mkdir(exist_ok=True)
-    OUT.write_bytes(msgspec.json.format(msgspec.json.encode(figures)) + b"\n")
+    kept = msgspec.json.decode(OUT.read_bytes(), type=dict[str, Figure]) if OUT.exists() else {}
+    OUT.write_bytes(msgspec.json.format(msgspec.json.encode(kept | figures)) + b"\n")

@@ -11,6 +11,7 @@ import itertools
 import os
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from uuid import UUID, uuid4
 
@@ -151,6 +152,11 @@ def web_app() -> WSGIApplication:
     return create_app(api_parts(compose(settings), token_verifier(settings)))
 
 
+def body_digest(secrets: Secrets, body: bytes) -> bytes:
+    """⚓ What a command's row keeps of what was sent: HMAC-SHA256 of method, path and raw body, or of a command id."""
+    return hmac.digest(secrets.body, body, "sha256")
+
+
 def api_parts(forsa: Forsa, verifier: TokenVerifier) -> Parts:
     """What the API is made of, over this process's Forsa."""
     from api.parts import Parts
@@ -169,7 +175,7 @@ def api_parts(forsa: Forsa, verifier: TokenVerifier) -> Parts:
         verify=verify,
         worker_of=forsa.worker_of,
         grants_of=lambda worker: forsa.grants.of(worker, forsa.today()),
-        body_digest=lambda body: hmac.digest(forsa.secrets.body, body, "sha256"),
+        body_digest=partial(body_digest, forsa.secrets),
         # Cursors live for minutes, so no label of their own need be kept for ever.
         cursor_key=hmac.digest(forsa.secrets.body, b"forsa.cursor.1", "sha256"),
         now=forsa.now,
