@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -55,6 +56,27 @@ def views(web_dsn: str) -> Iterator[Views]:
         yield Views(pool)
 
 
+@contextmanager
+def _followed(dsn: str, own: OpenedMeans) -> Iterator[threading.Semaphore]:
+    """A projector follows the log in a thread; the semaphore counts its steps."""
+    stop, steps = threading.Event(), threading.Semaphore(0)
+    thread = threading.Thread(
+        target=run_projector,
+        args=(dsn, own.mapper, own.keyring, stop),
+        kwargs={"on_step": lambda _: steps.release()},
+    )
+    thread.start()
+    try:
+        assert steps.acquire(timeout=SECONDS)
+        yield steps
+    finally:
+        stop.set()
+        execute(dsn, "notify forsa_events")
+        thread.join(SECONDS)
+        own.keyring.close()
+    assert not thread.is_alive()
+
+
 @pytest.fixture
 def following(
     projector_dsn: str, means: Callable[[], OpenedMeans], monkeypatch: pytest.MonkeyPatch
@@ -62,18 +84,15 @@ def following(
     """A projector that follows the log in a thread, and polls so seldom that only a notice can wake it."""
     monkeypatch.setattr(projecting, "POLL_SECONDS", 60.0)
     monkeypatch.setattr(projecting.Listener.wait, "__defaults__", (60.0,))
-    stop, own = threading.Event(), means()
-    steps = threading.Semaphore(0)
-    thread = threading.Thread(
-        target=run_projector,
-        args=(projector_dsn, own.mapper, own.keyring, stop),
-        kwargs={"on_step": lambda _: steps.release()},
-    )
-    thread.start()
-    assert steps.acquire(timeout=SECONDS)
-    yield steps
-    stop.set()
-    execute(projector_dsn, "notify forsa_events")
-    thread.join(SECONDS)
-    own.keyring.close()
-    assert not thread.is_alive()
+    with _followed(projector_dsn, means()) as steps:
+        yield steps
+
+
+@pytest.fixture
+def polling(
+    projector_dsn: str, means: Callable[[], OpenedMeans], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[threading.Semaphore]:
+    """A projector that follows the log in a thread, and no notice of the log ever reaches."""
+    monkeypatch.setattr(projecting, "CHANNEL", "forsa_elsewhere")
+    with _followed(projector_dsn, means()) as steps:
+        yield steps

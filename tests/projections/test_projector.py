@@ -17,7 +17,7 @@ from domain.learner.admission import GroupJoined
 from domain.sealed import tag_of
 from projections import ALL_VIEWS, entries, learner_directory, learner_record
 from projections.folding import Held, States, new_state
-from projections.projector import Projector
+from projections.projector import POLL_SECONDS, Projector
 from projections.reading import Views
 from projections.view import View
 from runtime.store import EventLog
@@ -363,6 +363,15 @@ def test_an_unknown_tag_stops_the_projector_and_is_never_parked(
 def test_a_notice_wakes_the_projector(event_log: EventLog, views: Views, following: Any) -> None:
     assert views.wait_for(store(event_log, EVERY_EVENT), timeout=SECONDS)
     assert views.wait_for(store(event_log, [identified(1)]), timeout=SECONDS)
+
+
+def test_without_any_notice_the_views_are_current_after_about_a_poll(
+    event_log: EventLog, views: Views, polling: Any
+) -> None:
+    """A notice is lost when its session is; the look at the log that needs none makes up for it."""
+    within = 2 * POLL_SECONDS + 1  # the poll, and as long again on a busy machine
+    assert views.wait_for(store(event_log, EVERY_EVENT), timeout=within)
+    assert views.wait_for(store(event_log, [identified(1)]), timeout=within)
 
 
 def test_it_goes_on_after_its_sessions_were_lost(
