@@ -1,98 +1,149 @@
-"""docker-compose.yml works: its commands and environment against a real PostgreSQL, judged by its own health checks."""
+"""docker-compose.yml works, without docker: every service's command and environment, judged by its own health check.
+
+PostgreSQL is the wheel's, of the image's version, and Forsa's processes run on it; Kafka is the very one of the image.
+"""
 
 import os
-import re
+import pwd
+import shlex
 import signal
-import socket
-import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
+import psycopg
 import pytest
-import yaml
 
-from runtime.embedded_postgres import EmbeddedPostgres
+from runtime import embedded_postgres
 from runtime.settings import KNOWN
+from tests.house import kafka
+from tests.house.compose import ROOT, SERVICES, Service, free_port
 
-ROOT = Path(__file__).parents[2]
-SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
-LONG_RUNNING = [name for name, service in SERVICES.items() if service.get("image", "").startswith("forsa")]
-LONG_RUNNING.remove("migrate")
+OURS = [name for name, service in SERVICES.items() if service["image"].startswith("forsa:")]
+LONG_RUNNING = [name for name in OURS if name != "migrate"]
+
+
+# ---------------------------------------------------------------- postgres and what runs on it
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
-    """A server of its own, as in compose: the roles' passwords are the compose file's. Migrated by its own command."""
-    with EmbeddedPostgres(tmp_path_factory.mktemp("compose"), fast=True) as server:
-        done = run("migrate", SERVICES["migrate"]["command"], server, port=0)
-        assert done.returncode == 0, done.stderr
-        yield server
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """The database server, healthy, made and started as its image does; ended as its image asks, cleanly."""
+    place = tmp_path_factory.mktemp("postgres")
+    data, port = place / "data", str(free_port())
+    data.mkdir(mode=0o700)
+    if os.geteuid() == 0:
+        nobody = pwd.getpwnam("nobody")
+        os.chown(data, nobody.pw_uid, nobody.pw_gid)
+    programs = embedded_postgres.binaries(int(SERVICES["postgres"]["image"].split(":")[1]))
+    owner = embedded_postgres._as_its_owner(data)
+    service = Service(
+        name="postgres", places={}, ours={"PGDATA": str(data), "PGPORT": port}, log=place / "log",
+        local=lambda command: [*owner, str(programs / command[0]), *command[1:]],
+    )  # fmt: skip
+    initialise(service, place / "password")
+    command = [*SERVICES["postgres"]["command"], "-c", "unix_socket_directories="]  # none of ours in a shared place
+    with service.healthy(*command, stop=signal.SIGINT) as process:
+        yield service
+    assert process.returncode == 0, service.log.read_text()
 
 
-def environment_of(service: str, server: EmbeddedPostgres, port: int) -> dict[str, str]:
-    """The service's settings with its defaults filled in, on this machine's addresses; none of ours shines through."""
-    address = re.search(r"postgres:(.+)@(.+)/", server.url())
-    assert address is not None
-    given, places = (
-        {"POSTGRES_PASSWORD": address[1]},
-        {"postgres:5432": address[2], "/var/lib/forsa": str(server.directory)},
-    )
-    settings = {
-        name: re.sub(r"\$\{(\w+):?-(.*?)\}", lambda variable: given.get(variable[1], variable[2]), value)
-        for name, value in SERVICES[service]["environment"].items()
-    }
-    for place, local_place in places.items():
-        settings = {name: value.replace(place, local_place) for name, value in settings.items()}
-    if "FORSA_PORT" in settings:
-        settings |= {"FORSA_HOST": "127.0.0.1", "FORSA_PORT": str(port)}
-    return settings | {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+def initialise(service: Service, password: Path) -> None:
+    """A cluster as the image's entry point makes it: its arguments, and passwords for whoever comes by network."""
+    password.write_text(service.environment["POSTGRES_PASSWORD"])
+    arguments = shlex.split(service.environment["POSTGRES_INITDB_ARGS"])
+    made = service.run("initdb", "--username=postgres", f"--pwfile={password}", "--auth-host=scram-sha-256", *arguments)
+    assert made.returncode == 0, made.stderr
 
 
-def local(command: list[str]) -> list[str]:
+def forsa(name: str, postgres: Service, place: Path) -> Service:
+    """A service of ours on that database server, with the compose file's passwords and keys."""
+    database = f"127.0.0.1:{postgres.environment['PGPORT']}"
+    web = {"FORSA_HOST": "127.0.0.1", "FORSA_PORT": str(free_port())} if name == "web" else {}
+    return Service(
+        name=name, ours=web | {"PYTHONPATH": str(ROOT)}, log=place / "log",
+        places={"postgres:5432": database, "/var/lib/forsa": str(place)}, local=checkout,
+    )  # fmt: skip
+
+
+def checkout(command: list[str]) -> list[str]:
     """The image's `forsa` is this checkout's."""
     assert command[0] == "forsa"
     return [sys.executable, "-m", "runtime.cli", *command[1:]]
 
 
-def run(service: str, command: list[str], server: EmbeddedPostgres, port: int) -> subprocess.CompletedProcess[str]:
-    environment = environment_of(service, server, port)
-    return subprocess.run(
-        local(command), env=environment, cwd="/", capture_output=True, text=True, check=False, timeout=60
-    )
+@pytest.fixture(scope="module")
+def migrated(postgres: Service, tmp_path_factory: pytest.TempPathFactory) -> Service:
+    """The database server after the service that runs first."""
+    done = forsa("migrate", postgres, tmp_path_factory.mktemp("migrate")).run(*SERVICES["migrate"]["command"])
+    assert done.returncode == 0, done.stderr
+    return postgres
 
 
-@pytest.mark.parametrize("service", LONG_RUNNING)
-def test_a_service_becomes_healthy_and_ends_cleanly_when_asked(
-    service: str, server: EmbeddedPostgres, tmp_path: Path
-) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    check = SERVICES[service]["healthcheck"]["test"]
-    assert check[0] == "CMD"
-    assert run(service, check[1:], server, port).returncode != 0, "healthy before it runs"
-    with (tmp_path / "output").open("w") as output:
-        process = subprocess.Popen(
-            local(SERVICES[service]["command"]),
-            env=environment_of(service, server, port), cwd="/", stdout=output, stderr=output,
-        )  # fmt: skip
-    try:
-        end = time.monotonic() + 30
-        while (last := run(service, check[1:], server, port)).returncode != 0:
-            assert process.poll() is None, (tmp_path / "output").read_text()
-            assert time.monotonic() < end, last.stdout + last.stderr + (tmp_path / "output").read_text()
-    finally:
-        process.send_signal(signal.SIGTERM)
-        code = process.wait(20)
-    assert code == 0, (tmp_path / "output").read_text()
+def test_postgres_is_what_its_service_asks_for(postgres: Service, tmp_path: Path) -> None:
+    """As seen with the address and password that `migrate` has."""
+    owner = forsa("migrate", postgres, tmp_path).environment["FORSA_OWNER_DATABASE_URL"]
+    with psycopg.connect(owner, dbname="postgres") as connection:
+        settings: dict[str, str] = dict(connection.execute("select name, setting from pg_settings").fetchall())
+        locale = connection.execute("select datcollate from pg_database where datname = 'template1'").fetchone()
+    asked = SERVICES["postgres"]["command"][2::2]
+    assert asked == [f"{name}={settings[name]}" for name in (option.split("=")[0] for option in asked)]
+    assert (settings["server_encoding"], settings["data_checksums"], locale) == ("UTF8", "on", ("C.UTF-8",))
 
 
-@pytest.mark.parametrize("service", [*LONG_RUNNING, "migrate"])
-def test_every_setting_of_a_service_is_one_we_read(service: str) -> None:
-    assert set(SERVICES[service]["environment"]) <= KNOWN
+@pytest.mark.parametrize("name", LONG_RUNNING)
+def test_a_service_becomes_healthy_and_ends_cleanly_when_asked(name: str, migrated: Service, tmp_path: Path) -> None:
+    service = forsa(name, migrated, tmp_path)
+    with service.healthy(*SERVICES[name]["command"]) as process:
+        pass
+    assert process.returncode == 0, service.log.read_text()
+
+
+# ---------------------------------------------------------------- kafka
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Service]:
+    """The broker, healthy. The image's own set-up turns its environment into server.properties and formats its disk."""
+    if lack := kafka.find_lack():
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(lack)
+    address, controller, data = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}", str(tmp_path / "data")
+    own = {"://:9092": f"://{address}", "://:9093": f"://{controller}", "localhost:9092": address}
+    peers = {"kafka:9092": address, "kafka:9093": controller, "/var/lib/kafka/data": data}
+    service = Service(name="kafka", places=own | peers, ours={}, local=kafka.local, log=tmp_path / "log")
+    folders = [f"--{kind}-configs-dir={tmp_path}" for kind in ("default", "mounted", "final")]
+    made = service.run("kafka.docker.KafkaDockerWrapper", "setup", *folders)
+    assert made.returncode == 0, made.stdout + made.stderr
+    with service.healthy("kafka-server-start.sh", str(tmp_path / "server.properties")) as process:
+        yield service
+    assert process.returncode == 128 + signal.SIGTERM, service.log.read_text()  # Java's way to say: as asked
+
+
+def test_kafka_becomes_healthy_with_every_setting_of_its_service(broker: Service, tmp_path: Path) -> None:
+    """A broker takes a setting it does not know without a word, and shows its value as null."""
+    kept = (tmp_path / "data/meta.properties").read_text()
+    assert f"cluster.id={SERVICES['kafka']['environment']['CLUSTER_ID']}\n" in kept
+    words = ["--entity-type", "brokers", "--entity-name", broker.environment["KAFKA_NODE_ID"], "--describe", "--all"]
+    shown = broker.run("kafka-configs.sh", "--bootstrap-server", "localhost:9092", *words)
+    asked = [line for line in (tmp_path / "server.properties").read_text().splitlines() if line]
+    assert len(asked) == sum(name.startswith("KAFKA_") for name in broker.environment)
+    assert [line for line in asked if f"  {line} sensitive=false" not in shown.stdout] == [], shown.stdout
+
+
+def test_the_broker_here_is_the_image_s_version() -> None:
+    assert f"kafka_2.13-{SERVICES['kafka']['image'].split(':')[1]}.jar" in (kafka.HERE / "SHA256SUMS").read_text()
+
+
+# ---------------------------------------------------------------- all of them
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_every_setting_of_a_service_is_one_we_read(name: str) -> None:
+    assert set(SERVICES[name]["environment"]) <= KNOWN
+
+
+def test_every_service_is_started_here() -> None:
+    assert set(SERVICES) == {"postgres", "kafka", "migrate", *LONG_RUNNING}
 
 
 def test_every_image_is_pinned_and_every_service_is_watched() -> None:
