@@ -18,7 +18,7 @@ from bench.place import Place
 from bench.report import Figure, median
 from projections import ALL_VIEWS
 from projections.folding import States
-from projections.projector import Projector, position_of, run_projector
+from projections.projector import Projector, run_projector
 from projections.tables import drop_view, ensure_tables
 from runtime.mapper import Recorded
 
@@ -89,6 +89,12 @@ def projecting(place: Place) -> Iterator[None]:
     process.join()
 
 
+def _lowest(reader: psycopg.Connection[tuple[int]]) -> int:
+    """Where the view that is furthest behind stands: one query, so that looking takes no more of the machine."""
+    row = reader.execute("select min(position) from views.view_state", prepare=True).fetchone()
+    return int(row[0] or 0) if row else 0
+
+
 def visible(place: Place) -> dict[str, Figure]:
     """From the answer of an append to its rows in every view: 200 writes a second, polled until they are there."""
     event_log = place.event_log()
@@ -102,7 +108,7 @@ def visible(place: Place) -> dict[str, Figure]:
             event_log.application.save(recorded)
             written = perf_counter()
             position = event_log.recorder.max_position()
-            while not all(position_of(reader, view) >= position for view in ALL_VIEWS):
+            while _lowest(reader) < position:
                 if perf_counter() - written > 30:
                     raise SystemExit("the projector does not follow the log")
             times.append((perf_counter() - written) * 1000)

@@ -110,16 +110,23 @@ class Training(msgspec.Struct, frozen=True, kw_only=True):
 def on_attendance_recorded(stage: Training, event: AttendanceRecorded, version: int) -> Training:
     """The stage after: attendance recorded. What was explained of a day stays so while its cell is the same."""
     key = (event.enrolment, event.group, event.week, event.component)
-    held = stage.weeks.get(key)
-    flags = tuple(event.flags)
-    same = set(held.days).intersection(event.days) if held and held.explained else ()
-    unchanged = {day.date for day in same}
-    explained = frozenset(flag for flag in flags if held and flag in held.explained and flag.date in unchanged)
-    before = {day.date: held.first_entered_on(day.date) for day in held.days} if held else {}
     weeks = stage.weeks.copy()
-    authors = held.authors | {event.by.actor} if held else frozenset((event.by.actor,))
-    weeks[key] = Week(version, event.entered_on, tuple(event.days), flags, explained, before, authors)
+    held = weeks.get(key)
+    authors = frozenset((event.by.actor,))
+    week = Week(version, event.entered_on, tuple(event.days), tuple(event.flags), authors=authors)
+    weeks[key] = week if held is None else _over(held, week)
     return Training(weeks=weeks, assessed=stage.assessed)
+
+
+def _over(held: Week, week: Week) -> Week:
+    """The later version of a week, with what the earlier one still has to say of it."""
+    unchanged = {day.date for day in set(held.days).intersection(week.days)} if held.explained else set()
+    return msgspec.structs.replace(
+        week,
+        explained=frozenset(flag for flag in week.flags if flag in held.explained and flag.date in unchanged),
+        entered_before={day.date: held.first_entered_on(day.date) for day in held.days},
+        authors=held.authors | week.authors,
+    )
 
 
 def on_competence_assessed(stage: Training, event: CompetenceAssessed, version: int) -> Training:
