@@ -196,8 +196,8 @@ def _views(connection: psycopg.Connection[Any]) -> Iterator[Finding]:
 def _parked(connection: psycopg.Connection[Any]) -> Iterator[Finding]:
     rows = connection.execute("select view, count(*), min(exception) from records.parked group by view").fetchall()
     said = "; ".join(f"{view}: {count} streams ({exception})" for view, count, exception in rows)
-    fix = "these streams answer stale: deploy the fix of that error, then `forsa rebuild` the view" if rows else ""
-    yield Finding("parked rows", said or "none", fix)
+    fix = "they answer stale; `forsa parked` lists them: deploy the fix of that error, then `forsa parked --retry`"
+    yield Finding("parked rows", said or "none", fix if rows else "")
 
 
 def _one(connection: psycopg.Connection[Any], query: str) -> str:

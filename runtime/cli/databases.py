@@ -40,7 +40,11 @@ def migrate_command(as_json: bool) -> None:
 @click.option("--processes", default=2, show_default=True, type=click.IntRange(1, 16), help="That fold streams.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, without a progress bar.")
 def rebuild_command(views: tuple[str, ...], processes: int, as_json: bool) -> None:
-    """Rebuild these VIEWS (all without an argument) beside the live ones; the service stays up."""
+    """Rebuild these VIEWS (all without an argument) beside the live ones; the service stays up.
+
+    Exit 0 when they stand in the place of the live ones, also where a live one was wrong, which is said on standard
+    error; 1 when a rebuilt view is not what its streams fold to: nothing was replaced.
+    """
     from runtime.cli.rebuilding import rebuild_views
 
     result = rebuild_views(settings_for(*PROCESS_NEEDS), views, processes, quiet=as_json)

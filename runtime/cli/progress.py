@@ -1,4 +1,4 @@
-"""Progress bars for long work, on standard error, where that is a terminal."""
+"""Progress bars for long work, on standard error; where that is no terminal, one line at the end."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import click
 import msgspec
@@ -18,9 +18,17 @@ from runtime.cli.progress import bar
 from runtime.settings import Settings
 from runtime.wiring import open_means
 
+WAS_WRONG: Final = (
+    "The live table of {view} was wrong: its rows were not what its streams fold to."
+    " It has been replaced by the rebuilt one."
+)
+
 
 def rebuild_views(settings: Settings, names: Sequence[str], processes: int, *, quiet: bool) -> list[dict[str, Any]]:
-    """These views (all when none is named) are rebuilt and switched; what became of each."""
+    """These views (all when none is named) are rebuilt and switched; what became of each.
+
+    quiet: without a bar and lines; that a live table was wrong is always said, on standard error.
+    """
     views = _named(names)
     with _reporting(quiet) as report:
         try:
@@ -36,9 +44,8 @@ def rebuild_views(settings: Settings, names: Sequence[str], processes: int, *, q
         except Differs as differs:
             said = "A rebuilt view is not what its streams fold to; the live views are as they were."
             raise Ended(PROBLEMS, f"{said} {differs}") from differs
-    if not quiet:
-        for each in done:
-            click.echo(_line(each))
+    for each in done:
+        _say(each, quiet)
     return [msgspec.to_builtins(each) for each in done]
 
 
@@ -48,6 +55,13 @@ def _named(names: Sequence[str]) -> Sequence[View]:
     if unknown:
         raise Ended(USAGE, f"No view is called {', '.join(unknown)}. There are {', '.join(known)}.")
     return [known[name] for name in dict.fromkeys(names)] if names else ALL_VIEWS
+
+
+def _say(done: Rebuilt, quiet: bool) -> None:
+    if not quiet:
+        click.echo(_line(done))
+    if done.parity == "differs":
+        click.echo(WAS_WRONG.format(view=done.view), err=True)
 
 
 def _line(done: Rebuilt) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 from uuid import UUID
 
 import psycopg
@@ -15,16 +17,20 @@ import pytest
 
 from domain.errors import Refused
 from domain.group import GroupIsFull
+from projections import learner_record
 from projections.projector import Projector
+from runtime import doctor
 from runtime.cli import COMMANDS, main
 from runtime.demo.setting import CENTRE
 from runtime.demo.telling import id_of
 from runtime.settings import read_settings
 from runtime.tokens import development_issuer
 from runtime.wiring import Forsa, compose, open_means
+from tests.projections.log_of import picky
 from tests.runtime.forsa_run import ROOT, clean_environment
 from tests.runtime.seeding import seed
 
+LEARNER = id_of("learner", 1)
 Printed = pytest.CaptureFixture[str]
 
 
@@ -176,6 +182,31 @@ def test_a_rebuild_says_what_became_of_each_view(seeded: Forsa, capsys: Printed)
     ]
 
 
+def test_a_rebuild_without_a_terminal_says_in_text_how_far_it_came(seeded: Forsa, capsys: Printed) -> None:
+    catch_up(seeded)
+    assert main(["rebuild", "--processes", "1", "learner_record"]) == 0
+    printed, last = capsys.readouterr(), seeded.event_log.max_position()
+    assert re.fullmatch(rf"switching ━+ {last}/{last} [0-9:]+ left [0-9:]+\n", printed.err)
+    assert f"40 rows at position {last}, equal, switched in" in printed.out
+
+
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_a_rebuild_says_in_words_that_the_live_table_was_wrong_and_is_replaced(
+    seeded: Forsa, log_dsn: str, capsys: Printed, more: list[str]
+) -> None:
+    catch_up(seeded)
+    with psycopg.connect(log_dsn) as connection:
+        connection.execute(f"delete from views.{learner_record.VIEW.id} where stream = %s".encode(), (LEARNER,))
+    assert main(["rebuild", "--processes", "1", "learner_record", "group_register", *more]) == 0
+    printed = capsys.readouterr()
+    assert "The live table of learner_record was wrong" in printed.err
+    assert "has been replaced" in printed.err
+    assert "group_register was wrong" not in printed.err
+    assert ("differs" in printed.out, "40" in printed.out) == (True, True)
+    assert main(["rebuild", "--json", "--processes", "1", "learner_record"]) == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_a_rebuild_of_a_view_that_is_none_names_those_that_are(environment: dict[str, str], capsys: Printed) -> None:
     assert main(["rebuild", "caseload"]) == 2
     assert "learner_record" in capsys.readouterr().err
@@ -305,6 +336,56 @@ def test_an_import_needs_a_centre_and_someone_who_may(seeded: Forsa, roster: Pat
     assert "does not hold the role caseworker or coordinator" in said
 
 
+# ── parked streams ──
+
+
+@pytest.fixture
+def fussy(seeded: Forsa) -> Iterator[tuple[Projector, Event]]:
+    """A projector whose view of records cannot take in LEARNER before the event is set."""
+    mapper, keyring = open_means(seeded.settings)
+    view, healed = picky(learner_record.VIEW, LEARNER)
+    projector = Projector(seeded.settings.projector_database_url, mapper, keyring, views=[view])
+    projector.catch_up()
+    yield projector, healed
+    projector.close()
+    keyring.close()
+
+
+def test_parked_streams_are_listed_until_a_retry_heals_them(fussy: tuple[Projector, Event], capsys: Printed) -> None:
+    projector, healed = fussy
+    assert main(["parked"]) == 1
+    line = capsys.readouterr().out
+    assert line.startswith(f"learner_record v{learner_record.VIEW.version}  {LEARNER}  position ")
+    assert "ZeroDivisionError" in line
+    assert main(["parked", "--retry"]) == 0
+    projector.step()
+    assert main(["parked"]) == 1, "what fails again stays"
+    healed.set()
+    capsys.readouterr()
+    assert main(["parked", "--json", "--retry", "--stream", str(LEARNER)]) == 0
+    assert json.loads(capsys.readouterr().out) == {"asked": 1}
+    projector.step()
+    assert main(["parked"]) == 0
+    assert capsys.readouterr().out == "none is parked\n"
+
+
+def test_parked_streams_are_asked_for_by_view_and_stream(fussy: tuple[Projector, Event], capsys: Printed) -> None:
+    projector, healed = fussy
+    healed.set()
+    for other in (["--view", "entries"], ["--stream", str(CENTRE)]):
+        assert main(["parked", "--json", *other]) == 0
+        assert json.loads(capsys.readouterr().out) == []
+        assert main(["parked", "--json", "--retry", *other]) == 0
+        assert json.loads(capsys.readouterr().out) == {"asked": 0}
+    projector.step()
+    assert main(["parked", "--json", "--view", "learner_record", "--stream", str(LEARNER)]) == 1
+    (shown,) = json.loads(capsys.readouterr().out)
+    assert (shown["view"], shown["stream"], shown["exception"]) == ("learner_record", str(LEARNER), "ZeroDivisionError")
+    assert shown.keys() == {"view", "version", "stream", "position", "exception", "since"}
+    assert main(["parked", "--view", "caseload"]) == 2
+    assert "learner_record" in capsys.readouterr().err
+
+
 # ── doctor ──
 
 
@@ -315,9 +396,45 @@ def wrong(capsys: Printed, code: int = 1) -> dict[str, str]:
     return {each["name"]: each["fix"] for each in found if not each["is_well"] and each["name"] != "projector"}
 
 
-def test_doctor_finds_nothing_where_nothing_is_wrong(seeded: Forsa, capsys: Printed) -> None:
+@pytest.fixture
+def durable(log_dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server started with --fast, which has them off, seems to have fsync and full_page_writes on."""
+    faked = {f"show {name}": "on" for name in ("fsync", "full_page_writes")}
+    with psycopg.connect(log_dsn) as connection:
+        if connection.execute("show fsync").fetchone() == ("off",):
+            asked = doctor._one
+            monkeypatch.setattr(doctor, "_one", lambda session, query: faked.get(query) or asked(session, query))
+
+
+@pytest.fixture
+def projecting(seeded: Forsa) -> Iterator[Projector]:
+    """A projector that tends every view, current."""
+    mapper, keyring = open_means(seeded.settings)
+    projector = Projector(seeded.settings.projector_database_url, mapper, keyring)
+    projector.catch_up()
+    yield projector
+    projector.close()
+    keyring.close()
+
+
+def test_doctor_ends_with_0_where_all_is_well_and_with_1_when_the_projector_ends(
+    durable: None, projecting: Projector, capsys: Printed
+) -> None:
+    assert main(["doctor", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert {"settings", "fsync", "projector", "view lag", "parked rows"} <= {each["name"] for each in found}
+    assert all(each["is_well"] and not each["fix"] for each in found)
+    assert main(["doctor"]) == 0
+    assert "wrong" not in capsys.readouterr().out
+    projecting.close()
+    assert main(["doctor"]) == 1
+    (named,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("wrong")]
+    assert named.startswith("wrong projector: nobody tends learner_record")
+
+
+def test_doctor_finds_nothing_else_where_nobody_projects(durable: None, seeded: Forsa, capsys: Printed) -> None:
     catch_up(seeded)
-    assert wrong(capsys).keys() - {"fsync", "full_page_writes"} == set()  # off on a test server
+    assert wrong(capsys) == {}
 
 
 @pytest.mark.parametrize(
@@ -330,7 +447,7 @@ def test_doctor_finds_nothing_where_nothing_is_wrong(seeded: Forsa, capsys: Prin
         (
             "insert into records.parked values ('entries', 1, gen_random_uuid(), 7, 'KeyError')",
             "parked rows",
-            "forsa rebuild",
+            "forsa parked --retry",
         ),
     ],
 )

@@ -17,6 +17,7 @@ def test_a_first_start_serves_a_seeded_system_and_a_later_one_finds_it(tmp_path:
         _says_how_to_reach_it(first)
         _shows_the_demo(tmp_path)
         _refuses_a_second_run(tmp_path)
+        _is_found_well(tmp_path)
         assert first.end(signal.SIGINT) == 0
     assert processes_in(tmp_path) == []
     with ForsaRun(tmp_path) as later:
@@ -51,6 +52,14 @@ def _refuses_a_second_run(directory: Path) -> None:
         [*CLI, "run"], cwd=directory, env=clean_environment(), capture_output=True, text=True, check=False
     )
     assert (second.returncode, "runs in var already" in second.stderr) == (3, True)
+
+
+def _is_found_well(directory: Path) -> None:
+    """On the durable server and with the projector that it started."""
+    asked = [*CLI, "doctor", "--json"]
+    done = subprocess.run(asked, cwd=directory, env=clean_environment(), capture_output=True, text=True, check=False)
+    assert [each for each in json.loads(done.stdout) if not each["is_well"]] == []
+    assert done.returncode == 0
 
 
 def test_what_is_killed_comes_back_and_nothing_outlives_a_run_that_was_killed(tmp_path: Path) -> None:
