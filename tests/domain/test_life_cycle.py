@@ -17,7 +17,6 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import given as over
-from hypothesis import strategies as st
 
 from domain.errors import NotAllowedNow
 from domain.event import Event
@@ -30,7 +29,7 @@ from domain.values import month_of
 from tests.examples import commands, path
 from tests.examples.path import AMINA
 from tests.examples.places import SESSION, SESSION_OPENED, WORLD, History
-from tests.examples.walks import MOVES, SHARED, Step, Walk, World
+from tests.examples.walks import MOVES, SHARED, STEPS, Step, Walk, World
 from tests.scenario import Outcome, Scenario, given, replaced_at
 
 # ── the table ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -203,11 +202,6 @@ def _as_stored(event: Event) -> Event:
         if isinstance(value, Clear):
             event = replaced_at(event, field.path, Sealed(f"{field.of.FAMILY}.1", "h", "c"))
     return event
-
-
-STEPS = st.lists(
-    st.tuples(st.integers(0, len(MOVES) - 1), st.integers(0, 2), st.integers(0, 255)), min_size=20, max_size=60
-)
 
 
 @settings(

@@ -12,6 +12,7 @@ from itertools import count
 from typing import Any
 from uuid import UUID
 
+from hypothesis import strategies as st
 from msgspec.structs import replace as but
 
 from domain.diploma_session import CloseCandidateList, Mark, OpenDiplomaSession, SignMinutes
@@ -435,4 +436,11 @@ MOVES: tuple[Move, ...] = (
     _verify,
     *(_withdraw,) * 3,
     _settle,
+)
+
+# What hypothesis draws a walk from: which move, which learner, and a byte for the move's own choices.
+STEPS = st.lists(
+    st.tuples(st.integers(0, len(MOVES) - 1), st.integers(0, LEARNERS - 1), st.integers(0, 255)),
+    min_size=20,
+    max_size=60,
 )

@@ -1,6 +1,6 @@
 """The generated walks through the real store: what was decided in memory is stored, and every view is what it folds to.
 
-`FORSA_STORED_WALKS` is the number of walks (300 unless set).
+`FORSA_STORED_WALKS` is the number of walks that hypothesis draws (2,000 unless set).
 """
 
 from __future__ import annotations
@@ -9,12 +9,14 @@ import json
 import os
 from contextlib import closing
 from datetime import UTC, datetime, time
-from random import Random
+from functools import cache
 from typing import Any
 from uuid import UUID
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import given as over
 
 from domain.casebook import Append, Casebook, NewEvent
 from domain.errors import Refused, RuleBroken
@@ -29,19 +31,33 @@ from projections.view import Row, StreamView, View
 from runtime.keyring import Keyring
 from runtime.mapper import ForsaMapper
 from runtime.store import EventLog
-from tests.examples.walks import LEARNERS, MOVES, SHARED, Step, Walk, World
+from tests.examples.walks import SHARED, STEPS, Step, Walk, World
 from tests.projections.log_of import OpenedMeans, rows, store
 from tests.scenario import Scenario, given, replaced_at
 
-WALKS = int(os.environ.get("FORSA_STORED_WALKS", "300"))
+WALKS = int(os.environ.get("FORSA_STORED_WALKS", "2000"))
 LIVE_WALKS = 12
-STEPS = 60
 
 
-def steps_of(number: int) -> list[Step]:
-    """The steps of this walk, the same in every run."""
-    random = Random(number)  # chosen, not secret
-    return [(random.randrange(len(MOVES)), random.randrange(LEARNERS), random.randrange(256)) for _ in range(STEPS)]
+@cache
+def drawn_steps() -> list[list[Step]]:
+    """The steps of every walk, as hypothesis draws them; the same in every run."""
+    drawn: list[list[Step]] = []
+
+    @settings(
+        max_examples=WALKS + LIVE_WALKS,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @over(STEPS)
+    def draw(steps: list[Step]) -> None:
+        drawn.append(steps)
+
+    draw()
+    return drawn
 
 
 def begun(number: int) -> tuple[Walk, Scenario]:
@@ -55,7 +71,7 @@ def begun(number: int) -> tuple[Walk, Scenario]:
 def walked(number: int) -> tuple[World, list[Append]]:
     """A walk in memory, and everything it appended."""
     walk, scenario = begun(number)
-    for step in steps_of(number):
+    for step in drawn_steps()[number]:
         if sent := walk.command(step):
             scenario.when(sent[0], by=sent[1], today=walk.today)
     return walk.world, scenario.streams.appends
@@ -155,7 +171,7 @@ def test_a_walk_through_the_real_store_is_the_walk_in_memory(
         now=lambda: datetime.combine(walk.today, time(12), UTC),
         nonce=lambda: next(nonces),
     )
-    for step in steps_of(number):
+    for step in drawn_steps()[number]:
         if sent := walk.command(step):
             in_memory = scenario.when(sent[0], by=sent[1], today=walk.today)
             assert _sent(casebook, *sent) == (in_memory.answer.events, in_memory.broken)
