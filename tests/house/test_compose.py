@@ -112,7 +112,7 @@ def broker(tmp_path: Path) -> Iterator[Service]:
     peers = {"kafka:9092": address, "kafka:9093": controller, "/var/lib/kafka/data": data}
     service = Service(name="kafka", places=own | peers, ours={}, local=kafka.local, log=tmp_path / "log")
     folders = [f"--{kind}-configs-dir={tmp_path}" for kind in ("default", "mounted", "final")]
-    made = service.run("kafka.docker.KafkaDockerWrapper", "setup", *folders)
+    made = service.run("KafkaDockerWrapper", "setup", *folders)
     assert made.returncode == 0, made.stdout + made.stderr
     with service.healthy("kafka-server-start.sh", str(tmp_path / "server.properties")) as process:
         yield service

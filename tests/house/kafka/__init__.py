@@ -17,12 +17,13 @@ from tests.house.compose import ROOT
 HERE, CACHE = Path(__file__).parent, ROOT / "build/kafka"
 OLDEST_JAVA = 17
 FETCH = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
-# What the image's scripts start. Small and quick to start: a broker of a test has little to do.
-PROGRAMS = {
+PROGRAMS = {  # what the image's scripts start
+    "KafkaDockerWrapper": "kafka.docker.KafkaDockerWrapper",
     "kafka-server-start.sh": "kafka.Kafka",
     "kafka-broker-api-versions.sh": "org.apache.kafka.tools.BrokerApiVersionsCommand",
     "kafka-configs.sh": "kafka.admin.ConfigCommand",
 }
+# Quick to start rather than quick: a test's broker has little to do.
 JAVA = ["java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp"]
 
 
@@ -66,7 +67,6 @@ def fetch() -> None:
 
 
 def local(command: list[str]) -> list[str]:
-    """The command line here of a command line in the image: a script of it, or a class with its arguments."""
+    """The command line here of a command line in the image."""
     program, *arguments = command
-    script = Path(program).name
-    return [*JAVA, ":".join(map(str, jars())), PROGRAMS.get(script, script), *arguments]
+    return [*JAVA, ":".join(map(str, jars())), PROGRAMS[Path(program).name], *arguments]
