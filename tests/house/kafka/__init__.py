@@ -46,7 +46,7 @@ def jars() -> list[Path]:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if differing(pinned):
             fetch()
-        assert differing(pinned) == []
+        assert not (wrong := differing(pinned)), f"not what SHA256SUMS pins: {wrong}"
     return [CACHE / "jars" / name for name in pinned]
 
 
