@@ -17,7 +17,7 @@ from uuid import UUID, uuid4
 
 import psycopg
 
-from bench import log
+from bench import log, stock
 from bench.place import Place
 from bench.report import Figure, median
 from domain.casebook import Claim, CommandKey
@@ -102,15 +102,11 @@ class Writer:
 
     def _stock_application(self) -> Any:
         if not hasattr(self, "_stock"):
-            from bench.stock import application
-
-            self._stock = application(self.place.log)
+            self._stock = stock.application(self.place.log, makes_tables=False)
         return self._stock
 
     def _stock_learner(self) -> Any:
-        from bench.stock import Learner
-
-        return Learner(enrolment=uuid4(), days=["2026-01-12 present 180"] * 5)
+        return stock.Learner(enrolment=uuid4(), days=["2026-01-12 present 180"] * 5)
 
     def turn(self, kind: str, seconds: float) -> float:
         """Saves a second this writer did."""
@@ -168,6 +164,7 @@ def _prepare(place: Place) -> None:
     with psycopg.connect(place.log, autocommit=True) as connection:
         connection.execute("create table raw_events (like forsa_events including all)")
         connection.execute("create sequence raw_position")
+    stock.application(place.log).close()
     place.event_log().application.save(Recorded(GUARDED, 1, log.attendance(0, 0)))
 
 

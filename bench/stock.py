@@ -42,9 +42,9 @@ def environment(dsn: str) -> dict[str, str]:
     }
 
 
-def application(dsn: str) -> Application[UUID]:
-    """A stock application over tables of its own in the same database."""
-    return Application(env=environment(dsn))
+def application(dsn: str, *, makes_tables: bool = True) -> Application[UUID]:
+    """A stock application over tables of its own in the same database; sixteen that make them at once would collide."""
+    return Application(env={**environment(dsn), "CREATE_TABLE": "y" if makes_tables else "n"})
 
 
 class RecordView(PostgresTrackingRecorder):
