@@ -19,9 +19,9 @@ from projections.view import View
 from runtime.keyring import Keyring
 from runtime.mapper import ForsaMapper
 
-LEARNERS: Final = 6_000
+LEARNERS: Final = 9_000
 LENGTH: Final = 60
-TURNS: Final = 5
+TURNS: Final = 3
 
 
 class Means(msgspec.Struct, frozen=True):

@@ -208,8 +208,7 @@ def attended(weeks: Iterable[Week]) -> tuple[int, int, int]:
     """Days present, days recorded and minutes present of these weeks; flagged days count as recorded only."""
     present = recorded = minutes = 0
     for week in weeks:  # written out: it runs over every day of a season for every row
-        flagged = week.flagged
-        if flagged:
+        if week.flags and (flagged := week.flagged):
             counted = [day.minutes or 0 for day in week.days if day.status in PRESENT and day.date not in flagged]
         else:
             counted = [day.minutes or 0 for day in week.days if day.status in PRESENT]

@@ -71,8 +71,10 @@ EVOLVE: Final[dict[type[Event], tuple[tuple[str, Evolve], ...]]] = {
 
 def evolve(learner: Learner, event: Event, version: int) -> Learner:
     """The learner after this event. Never refuses."""
-    changed = {stage: on(getattr(learner, stage), event, version) for stage, on in EVOLVE[type(event)]}
-    return msgspec.structs.replace(learner, version=version, **changed)
+    changed: dict[str, Any] = {"version": version}
+    for stage, on in EVOLVE[type(event)]:
+        changed[stage] = on(getattr(learner, stage), event, version)
+    return msgspec.structs.replace(learner, **changed)
 
 
 def claims_of(learner: Learner) -> list[ClaimSource]:

@@ -110,11 +110,12 @@ class Training(msgspec.Struct, frozen=True, kw_only=True):
 def on_attendance_recorded(stage: Training, event: AttendanceRecorded, version: int) -> Training:
     """The stage after: attendance recorded. What was explained of a day stays so while its cell is the same."""
     key = (event.enrolment, event.group, event.week, event.component)
-    weeks = stage.weeks.copy()
-    held = weeks.get(key)
     authors = frozenset((event.by.actor,))
     week = Week(version, event.entered_on, tuple(event.days), tuple(event.flags), authors=authors)
-    weeks[key] = week if held is None else _over(held, week)
+    weeks = stage.weeks.copy()
+    held = weeks.setdefault(key, week)  # one look where there was none: four events in five pass here
+    if held is not week:
+        weeks[key] = _over(held, week)
     return Training(weeks=weeks, assessed=stage.assessed)
 
 
