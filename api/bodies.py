@@ -8,7 +8,7 @@ from flask import Request
 from marshmallow import Schema, ValidationError
 from webargs.flaskparser import FlaskParser
 
-from api.forms import findings_of
+from api.forms import findings_of, unknown_codes
 from api.problems import Problem
 from api.strict_json import read_json
 
@@ -25,11 +25,14 @@ class StrictParser(FlaskParser):
             raise Problem("unsupported-media-type", headers={"Accept-Post": JSON})
         return read_json(req.get_data())
 
-    def handle_error(self, error: ValidationError, *_: Any, **__: Any) -> NoReturn:
-        """Raises Problem invalid-body with every error of the form."""
+    def handle_error(self, error: ValidationError, req: Request, schema: Schema, **__: Any) -> NoReturn:  # noqa: ARG002  # webargs' own names
+        """Raises Problem invalid-body with every error of the form, unknown codes among them."""
         # webargs puts the location around marshmallow's tree; ours is always the body
         messages = error.messages.get("json", error.messages) if isinstance(error.messages, dict) else error.messages
-        raise Problem("invalid-body", findings=list(findings_of(messages)))
+        findings = list(findings_of(messages))
+        told = {each.pointer for each in findings}
+        findings += [each for each in unknown_codes(schema, error.data) if each.pointer not in told]
+        raise Problem("invalid-body", findings=findings)
 
 
 def _is_json(req: Request) -> bool:

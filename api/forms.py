@@ -12,6 +12,7 @@ from marshmallow import RAISE, Schema, ValidationError, fields
 
 from api.problems import Finding
 from api.strict_json import pointer_part
+from domain.reference import code_list, list_names
 from domain.values import parse_amount
 
 LONGEST_TEXT: Final = 2_000  # characters
@@ -168,6 +169,25 @@ class Part(_Strict, fields.Nested):
     """An object inside the body."""
 
     expected = "object"
+
+
+def unknown_codes(form: Schema, sent: Any, pointer: str = "") -> Iterator[Finding]:
+    """Values that are in their code list on no day, wherever else the body is wrong: all of it is told at once."""
+    if isinstance(sent, Mapping):
+        for name, field in form.fields.items():
+            if name in sent:
+                yield from _unknown_in(field, sent[name], f"{pointer}/{pointer_part(name)}")
+
+
+def _unknown_in(field: fields.Field[Any], value: Any, pointer: str) -> Iterator[Finding]:
+    if isinstance(field, fields.Nested):
+        yield from unknown_codes(field.schema, value, pointer)
+    elif isinstance(field, fields.List) and isinstance(value, list):
+        for at, each in enumerate(value):
+            yield from _unknown_in(field.inner, each, f"{pointer}/{at}")
+    elif isinstance(value, str) and (name := field.metadata.get("x-code-list")) in list_names():
+        known = value in code_list(name).codes
+        yield from () if known else (Finding("unknown-code", pointer, params={"list": name, "value": value}),)
 
 
 class Form(Schema):

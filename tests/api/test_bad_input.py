@@ -90,6 +90,17 @@ def test_every_error_of_the_form_is_told_at_once_with_its_pointer(api: Api) -> N
     }
 
 
+def test_unknown_codes_are_told_together_with_a_form_that_is_wrong(api: Api) -> None:
+    said = {"level": "zz", "trades": ["ELB", "QQ"], "colour": 1, "why": {"code": "because"}}
+    response = api.post(f"/v1/learners/{identified(api)}/orientations", said)
+    assert set(errors_of(response)) == {
+        ("/colour", "unknown-field"),
+        ("/level", "unknown-code"),
+        ("/trades/1", "unknown-code"),
+        ("/why/code", "unknown-code"),
+    }
+
+
 BAD_BODIES: Final = [
     (b"", 400, "malformed-json"),
     (b"{", 400, "malformed-json"),
