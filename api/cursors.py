@@ -28,6 +28,12 @@ def cursor_of(parts: Parts, route: str, after: Any) -> str:
     return urlsafe_b64encode(nonce + sealed).decode().rstrip("=")
 
 
+def asked_after(parts: Parts, route: str, of: type[Any]) -> Any:
+    """Where the page asked for begins: what its cursor says, None for the first page. Raises Problem bad-cursor."""
+    text = request.args.get("cursor")
+    return None if text is None else read_cursor(parts, route, text, of)
+
+
 def read_cursor(parts: Parts, route: str, text: str, of: type[Any]) -> Any:
     """What the cursor says, of this type. Raises Problem bad-cursor."""
     try:

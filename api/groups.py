@@ -13,7 +13,7 @@ from flask import Response, request
 
 from api.answers import MOMENT, add_read, answer, seen, wait_for_views
 from api.blueprint import ForsaBlueprint
-from api.cursors import asked_limit, next_page, read_cursor
+from api.cursors import asked_after, asked_limit, next_page
 from api.filters import asked_centre, asked_season
 from api.forms import read_day
 from api.links import links_of
@@ -81,8 +81,7 @@ def register_groups(parts: Parts, blueprint: ForsaBlueprint) -> None:
 
 def list_groups(parts: Parts) -> Response:
     """Groups in a fixed order, of one centre or season where asked: how full they are and what was held last."""
-    limit, cursor = asked_limit(), request.args.get("cursor")
-    after = None if cursor is None else read_cursor(parts, "list-groups", cursor, UUID)
+    limit, after = asked_limit(), asked_after(parts, "list-groups", UUID)
     wait_for_views(parts, "group_register")
     found = parts.views.groups(after=after, limit=limit + 1, centre=asked_centre(), season=asked_season())
     more = found.value[limit - 1].group if len(found.value) > limit else None

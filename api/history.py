@@ -13,7 +13,7 @@ from flask import Response, request
 
 from api.answers import MOMENT, add_read, answer, wait_for_views
 from api.blueprint import ForsaBlueprint
-from api.cursors import asked_limit, next_page, read_cursor
+from api.cursors import asked_after, asked_limit, next_page
 from api.languages import say
 from api.links import self_link
 from api.parts import Parts
@@ -150,8 +150,7 @@ def _traced(trace: Trace, names: Mapping[str, LocalName]) -> TrailItem:
 
 
 def _after(parts: Parts, stream: UUID) -> int:
-    text = request.args.get("cursor")
-    after: int = 0 if text is None else read_cursor(parts, f"{request.endpoint} {stream}", text, int)
+    after: int = asked_after(parts, f"{request.endpoint} {stream}", int) or 0
     return after
 
 

@@ -12,7 +12,7 @@ from flask import Response, request
 
 from api.answers import MOMENT, add_read, answer, wait_for_views
 from api.blueprint import ForsaBlueprint
-from api.cursors import asked_limit, next_page, read_cursor
+from api.cursors import asked_after, asked_limit, next_page
 from api.filters import asked_centre, asked_season
 from api.forms import Form, Text
 from api.languages import say
@@ -118,7 +118,7 @@ def get_learner(parts: Parts, learner: UUID) -> Response:
 
 def list_learners(parts: Parts) -> Response:
     """Learners in a fixed order, without names: of one centre, season or status where asked."""
-    limit, after, filters = asked_limit(), _after(parts, "list-learners", UUID), _filters()
+    limit, after, filters = asked_limit(), asked_after(parts, "list-learners", UUID), _filters()
     wait_for_views(parts, "learner_record")
     found = parts.views.learner_records(after=after, limit=limit + 1, **filters)
     more = found.value[limit - 1].learner if len(found.value) > limit else None
@@ -129,7 +129,7 @@ def list_learners(parts: Parts) -> Response:
 
 def search_learners(parts: Parts, text: str) -> Response:
     """A page of the learners this text finds; the following page is asked with the same body."""
-    limit, after = asked_limit(), _after(parts, "search-learners", SearchPlace)
+    limit, after = asked_limit(), asked_after(parts, "search-learners", SearchPlace)
     wait_for_views(parts, "learner_directory")
     found = parts.views.search(text, limit=limit + 1, after=after)
     more = found.value[limit - 1].place if len(found.value) > limit else None
@@ -161,11 +161,6 @@ def _opened(parts: Parts, learner: UUID, *facts: SealedFact[Any] | None) -> list
 def _found(found: Found) -> LearnerFound:
     shared = {name: getattr(found, name) for name in LearnerFound.__struct_fields__ if name != "href"}
     return LearnerFound(**shared, href=self_link("learner", found.learner))
-
-
-def _after(parts: Parts, route: str, of: type[Any]) -> Any:
-    text = request.args.get("cursor")
-    return None if text is None else read_cursor(parts, route, text, of)
 
 
 def _filters() -> dict[str, Any]:

@@ -13,7 +13,7 @@ from domain.codes import Texts, refuse_unknown
 from domain.errors import RuleBroken, in_future, refuse_if
 from domain.event import NIL, Event
 from domain.kind import Act, Changes, Command, CommandSpec, Evolve, Kind, State, evolve_by
-from domain.values import is_monday, month_of
+from domain.values import is_monday, monday_of, month_of
 
 
 class Slot(msgspec.Struct, frozen=True):
@@ -102,17 +102,12 @@ class Group(State, frozen=True, kw_only=True):
 
     def minutes_held(self, day: date, component: str) -> int:
         """Minutes of this component held on that day, 0 where none was."""
-        week = self.weeks.get(monday(day), ())
+        week = self.weeks.get(monday_of(day), ())
         return sum(held.minutes for held in week if held.date == day and held.component == component)
 
     def minutes_held_between(self, first: date, last: date) -> int:
         """Minutes of all components held from the first to the last day, both included."""
         return sum(held.minutes for week in self.weeks.values() for held in week if first <= held.date <= last)
-
-
-def monday(day: date) -> date:
-    """The Monday of the day's week: a week is named by it."""
-    return date.fromordinal(day.toordinal() - day.weekday())
 
 
 def _opened(state: Group, event: GroupOpened, _version: int) -> Group:
@@ -269,7 +264,7 @@ class GroupIsFull(RuleBroken, frozen=True, kw_only=True):
 
 def not_a_monday(week: date, pointer: str = "/week") -> NotAMonday | None:
     """A week is named by its Monday."""
-    return None if is_monday(week) else NotAMonday(pointer=pointer, week=str(week), monday=str(monday(week)))
+    return None if is_monday(week) else NotAMonday(pointer=pointer, week=str(week), monday=str(monday_of(week)))
 
 
 def month_locked(group: Group, day: date, pointer: str) -> MonthLocked | None:
@@ -317,7 +312,7 @@ def set_timetable(command: SetTimetable, act: Act) -> Changes:
 
 def _bad_session(command: RecordSessions, act: Act, at: int, held: HeldSession) -> list[RuleBroken | None]:
     day = f"/sessions/{at}/date"
-    outside = monday(held.date) != command.week
+    outside = monday_of(held.date) != command.week
     return [
         OutsideWeek(pointer=day, day=str(held.date), week=str(command.week)) if outside else None,
         None if 0 < held.minutes <= 720 else BadTime(pointer=f"/sessions/{at}/minutes", value=held.minutes),

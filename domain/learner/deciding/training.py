@@ -10,7 +10,7 @@ from uuid import UUID
 from domain.codes import not_a_code, refuse_unknown
 from domain.errors import ReasonNeeded, RuleBroken, refuse_if
 from domain.event import Event
-from domain.group import BadTime, Group, OutsideWeek, monday, month_locked, not_a_monday
+from domain.group import BadTime, Group, OutsideWeek, month_locked, not_a_monday
 from domain.kind import Act, Changes, CommandSpec
 from domain.learner.admission import Enrolment
 from domain.learner.deciding.admission import enrolment_of
@@ -33,6 +33,7 @@ from domain.learner.training import (
     SheetEmpty,
     Week,
 )
+from domain.values import monday_of
 
 
 def _minutes(cell: DayGiven, held: int) -> int | None:
@@ -63,7 +64,7 @@ def _bad_cells(command: RecordAttendance, row: AttendanceRow, at: int, act: Act)
     yield None if row.days else SheetEmpty(pointer=f"/rows/{at}/days")
     for index, cell in enumerate(row.days):
         pointer = f"/rows/{at}/days/{index}"
-        outside = monday(cell.date) != command.week
+        outside = monday_of(cell.date) != command.week
         yield OutsideWeek(pointer=f"{pointer}/date", day=str(cell.date), week=str(command.week)) if outside else None
         yield refuse_unknown("attendance_status", cell.status, f"{pointer}/status", act.on)
         if cell.minutes is not None and not 0 <= cell.minutes <= 720:
