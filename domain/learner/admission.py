@@ -95,6 +95,7 @@ class Enrolment(msgspec.Struct, frozen=True, kw_only=True):
     groups: dict[UUID, date] = {}  # group → joined on
     left: dict[UUID, date] = {}  # group → left on, for those not sat in any more
     ended_on: date | None = None
+    ended_version: int | None = None  # of the event that ended it
     exit: str | None = None
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 
 from domain.errors import RuleBroken
-from domain.event import Event
+from domain.event import NIL, Event
 from domain.kind import ClaimSource, Command
 from domain.sealed import Personal, Sealed, SealedFact, fact_of
 from domain.values import clean_identifier
@@ -172,6 +172,7 @@ class Identification(msgspec.Struct, frozen=True, kw_only=True):
     file_number: str = ""
     season: int = 0
     province: str = ""
+    identified_for: UUID = NIL  # the organisation acted for
     identities: tuple[SealedFact[Identity], ...] = ()
     contact_facts: tuple[SealedFact[Contacts], ...] = ()
     verifications: tuple[Verification, ...] = ()
@@ -212,6 +213,7 @@ def on_identified(stage: Identification, event: LearnerIdentified, version: int)
         file_number=event.file_number,
         season=event.season,
         province=event.province,
+        identified_for=event.by.org,
         identities=(fact_of(event, "identity", version),),
     )
 

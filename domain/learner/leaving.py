@@ -21,9 +21,9 @@ class EnrolmentEnded(Event, frozen=True, kw_only=True, tag="learner.enrolment-en
     minutes_held: int
 
 
-def on_enrolment_ended(stage: Admission, event: EnrolmentEnded, _version: int) -> Admission:
+def on_enrolment_ended(stage: Admission, event: EnrolmentEnded, version: int) -> Admission:
     """The stage after: enrolment ended."""
-    return with_enrolment(stage, event.enrolment, ended_on=event.ended_on, exit=event.exit)
+    return with_enrolment(stage, event.enrolment, ended_on=event.ended_on, ended_version=version, exit=event.exit)
 
 
 class EndEnrolment(Command, frozen=True, kw_only=True):
