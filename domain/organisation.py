@@ -29,6 +29,14 @@ class OrganisationRegistered(Event, frozen=True, kw_only=True, tag="organisation
     province: str | None = None
 
 
+class Mission(msgspec.Struct, frozen=True):
+    """What an auditor was sent to look at: enrolments of these dates, with names or without."""
+
+    since: date
+    until: date
+    names: bool
+
+
 class AccessGranted(Event, frozen=True, kw_only=True, tag="organisation.access-granted"):
     """A worker may act in a role within a scope, from a day on. Ends only by AccessRevoked or its last day."""
 
