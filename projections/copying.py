@@ -20,6 +20,7 @@ _COUNT: Final = Struct("!h").pack
 _INT4: Final = Struct("!ii").pack
 _INT8: Final = Struct("!iq").pack
 _TEXT_OID: Final = 25
+_UUID_OID: Final = 2950
 _EPOCH: Final = date(2000, 1, 1).toordinal()  # PostgreSQL's dates count from here
 
 
@@ -35,12 +36,12 @@ def _uuid(value: UUID) -> bytes:
     return b"\0\0\0\x10" + value.bytes
 
 
-def _texts(values: Sequence[str]) -> bytes:
-    """One dimension, no nulls, text: the header has the dimension count, a null flag, the type, length, lower bound."""
-    if not values:
-        return _with_length(_LENGTH(0) + _LENGTH(0) + _LENGTH(_TEXT_OID))
-    head = _LENGTH(1) + _LENGTH(0) + _LENGTH(_TEXT_OID) + _LENGTH(len(values)) + _LENGTH(1)
-    return _with_length(head + b"".join(map(_text, values)))
+def _array(oid: int, fields: Sequence[bytes]) -> bytes:
+    """One dimension, no nulls: the header has the dimension count, a null flag, the type, length, lower bound."""
+    if not fields:
+        return _with_length(_LENGTH(0) + _LENGTH(0) + _LENGTH(oid))
+    head = _LENGTH(1) + _LENGTH(0) + _LENGTH(oid) + _LENGTH(len(fields)) + _LENGTH(1)
+    return _with_length(head + b"".join(fields))
 
 
 _WRITERS: Final[dict[str, Callable[[Any], bytes]]] = {
@@ -51,7 +52,8 @@ _WRITERS: Final[dict[str, Callable[[Any], bytes]]] = {
     "boolean": lambda value: b"\0\0\0\1\1" if value else b"\0\0\0\1\0",
     "date": lambda value: _INT4(4, value.toordinal() - _EPOCH),
     "jsonb": lambda value: _with_length(b"\1" + value.encode()),
-    "text[]": _texts,
+    "text[]": lambda values: _array(_TEXT_OID, [_text(each) for each in values]),
+    "uuid[]": lambda values: _array(_UUID_OID, [_uuid(each) for each in values]),
 }
 _SAMPLE: Final = 64
 _FEW: Final = 16  # different values in the sample, for a column worth remembering
@@ -83,7 +85,7 @@ def copy_bytes(places: Iterable[bytes], place_width: int, column_types: Sequence
 
 def _column(kind: str, values: Sequence[Any]) -> Iterable[bytes]:
     write = _WRITERS[kind]
-    if kind != "text[]" and len(set(values[:_SAMPLE])) <= _FEW:
+    if not kind.endswith("[]") and len(set(values[:_SAMPLE])) <= _FEW:
         return map(_Written(write).__getitem__, values)
     return (NULL if value is None else write(value) for value in values)
 

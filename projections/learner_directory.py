@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import date
+from operator import attrgetter
 from typing import Any, Final, LiteralString
 from uuid import UUID
 
@@ -15,6 +16,7 @@ import msgspec
 
 from domain.arabic import fold, phonetic
 from domain.learner.identification import Identity, PersonName
+from domain.learner.standing import standing_of
 from domain.learner.state import Learner, status_of
 from domain.sealed import Erased
 from domain.values import BadText, clean_file_number
@@ -30,6 +32,7 @@ def rows_of(_stream: UUID, learner: Any, opened: Opened) -> list[Row]:
     admission = learner.admission
     current = admission.active or admission.last
     enrolment = admission.enrolments[current] if current else None
+    standing = standing_of(learner)
     return [
         (
             learner.identification.file_number,
@@ -43,6 +46,12 @@ def rows_of(_stream: UUID, learner: Any, opened: Opened) -> list[Row]:
             searched(identity.names),
             phonetic_words(full_name(each) for each in identity.names),
             sorted({folded_identifier(each.value) for each in identity.identifiers}),
+            standing.custody,
+            sorted(standing.former),
+            standing.asked,
+            list(dict.fromkeys(each.convention for each in standing.episodes)),
+            standing.org,
+            standing.province,
         )
     ]
 
@@ -77,14 +86,15 @@ def facts_of(learner: Any) -> Facts:
     return (learner.identification.identity,)
 
 
-def part_of(learner: Learner) -> object:
-    """All but training and review: attendance changes nothing here, so no identity is opened for it."""
-    return (learner.identification, learner.admission, learner.diploma, learner.outcomes)
+# All but training and review: attendance changes nothing here, so no identity is opened for it.
+part_of: Final = attrgetter(
+    *(each for each in Learner.__struct_fields__ if each not in ("version", "training", "review"))
+)
 
 
 VIEW: Final = StreamView(
     name="learner_directory",
-    version=1,
+    version=2,  # since release 2: whose learner it is
     kinds=frozenset({"learner"}),
     columns=(
         Column("file_number", "text", required=True),
@@ -98,12 +108,22 @@ VIEW: Final = StreamView(
         Column("folded", "text", required=True),  # names, folded
         Column("sounds", "text[]", required=True),  # phonetic keys of their words
         Column("identifiers", "text[]", required=True),  # folded
+        Column("custody", "uuid"),  # the centre responsible
+        Column("former", "uuid[]", required=True),  # centres that were
+        Column("asked", "uuid"),  # the centre asked to take the learner over
+        Column("conventions", "uuid[]", required=True),  # of every enrolment
+        Column("org", "uuid", required=True),  # that identified the learner
+        Column("province", "text", required=True),  # of the identification
     ),
     indexes=(
         Index("file_number", "(file_number)"),
         Index("sounds", "using gin (sounds) with (fastupdate = off)"),
         Index("identifiers", "using gin (identifiers) with (fastupdate = off)"),
         Index("likeness", "using gin (folded gin_trgm_ops) with (fastupdate = off)", needs="pg_trgm"),
+        Index("custody", "(custody, stream)"),
+        Index("former", "using gin (former) with (fastupdate = off)"),
+        Index("asked", "(asked, stream) where asked is not null"),
+        Index("conventions", "using gin (conventions) with (fastupdate = off)"),
     ),
     rows_of=rows_of,
     part_of=part_of,
@@ -146,16 +166,16 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 # Every learner once, under the best rank, in an order in which a page can go on after the last one of the page before.
 SEARCH: Final[LiteralString] = """
 with found as (
-  select 0 as rank, d.* from views.learner_directory_v1 d
+  select 0 as rank, d.* from views.learner_directory_v2 d
    where %(number)s <> '' and (d.identifiers @> array[%(number)s] or d.file_number = %(file_number)s)
   union all
   select case when position(' ' || %(folded)s || ' ' in ' ' || d.folded || ' ') > 0 then 1
               when string_to_array(d.folded, ' ') @> string_to_array(%(folded)s, ' ') then 2
               else 3 end, d.*
-    from views.learner_directory_v1 d
+    from views.learner_directory_v2 d
    where cardinality(%(sounds)s::text[]) > 0 and d.sounds @> %(sounds)s::text[]
   union all
-  select 4, d.* from views.learner_directory_v1 d where length(%(folded)s) > 2 and ALIKE
+  select 4, d.* from views.learner_directory_v2 d where length(%(folded)s) > 2 and ALIKE
 ), best as (
   select distinct on (stream) * from found order by stream, rank
 )

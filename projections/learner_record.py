@@ -13,6 +13,7 @@ from uuid import UUID
 
 import msgspec
 
+from domain.learner.standing import Standing, standing_of
 from domain.learner.state import Learner, status_of
 from domain.learner.training import PRESENT, Week
 from projections.view import Column, Index, Opened, Row, StreamView
@@ -110,9 +111,10 @@ class LearnerRecord(msgspec.Struct, frozen=True, kw_only=True):
     learner: UUID
     version: int
     status: str
-    file_number: str
+    file_number: str | None  # None: withheld from this reader
     season: int
     province: str
+    standing: Standing  # whose learner this is
     identity: int | None  # version of the identity in force
     contacts: int | None
     verified: int | None  # version of the verification of that identity
@@ -142,6 +144,7 @@ def record_of(stream: UUID, learner: Learner) -> LearnerRecord:
         file_number=identification.file_number,
         season=identification.season,
         province=identification.province,
+        standing=standing_of(learner),
         identity=identification.identity.version if identification.identity else None,
         contacts=identification.contacts.version if identification.contacts else None,
         verified=verification.version if verification else None,
@@ -252,6 +255,7 @@ _ENCODE: Final = msgspec.json.Encoder().encode
 def rows_of(stream: UUID, learner: Any, _opened: Opened) -> list[Row]:
     """The learner's one row."""
     record = record_of(stream, learner)
+    standing = record.standing
     last = next((each for each in record.enrolments if each.enrolment == (record.active or record.last)), None)
     return [
         (
@@ -264,6 +268,11 @@ def rows_of(stream: UUID, learner: Any, _opened: Opened) -> list[Row]:
             last.centre if last else None,
             last.convention if last else None,
             len(record.flags),
+            standing.custody,
+            sorted(standing.former),
+            standing.asked,
+            list(dict.fromkeys(each.convention for each in standing.episodes)),
+            standing.org,
             _ENCODE(record).decode(),
         )
     ]
@@ -271,7 +280,7 @@ def rows_of(stream: UUID, learner: Any, _opened: Opened) -> list[Row]:
 
 VIEW: Final = StreamView(
     name="learner_record",
-    version=1,
+    version=2,  # since release 2: whose learner it is
     kinds=frozenset({"learner"}),
     columns=(
         Column("version", "integer", required=True),
@@ -283,6 +292,11 @@ VIEW: Final = StreamView(
         Column("centre", "uuid"),
         Column("convention", "uuid"),
         Column("flags", "integer", required=True),  # how many are open
+        Column("custody", "uuid"),  # the centre responsible
+        Column("former", "uuid[]", required=True),  # centres that were
+        Column("asked", "uuid"),  # the centre asked to take the learner over
+        Column("conventions", "uuid[]", required=True),  # of every enrolment
+        Column("org", "uuid", required=True),  # that identified the learner
         Column(
             "record", "text", required=True
         ),  # JSON; nobody queries into it, and parsing it cost a third of an update
@@ -290,6 +304,10 @@ VIEW: Final = StreamView(
     indexes=(
         Index("file_number", "(file_number)"),
         Index("centre", "(centre, enrolled_season, stream)"),
+        Index("custody", "(custody, stream)"),
+        Index("former", "using gin (former) with (fastupdate = off)"),
+        Index("asked", "(asked, stream) where asked is not null"),
+        Index("conventions", "using gin (conventions) with (fastupdate = off)"),
     ),
     fillfactor=45,  # room for another version of every row: a centre's sheet updates all rows of a page
     rows_of=rows_of,
@@ -298,9 +316,9 @@ VIEW: Final = StreamView(
 
 # ── queries ──
 
-ONE: Final[LiteralString] = "select record from views.learner_record_v1 where stream = %(stream)s"
+ONE: Final[LiteralString] = "select record from views.learner_record_v2 where stream = %(stream)s"
 LIST: Final[LiteralString] = """
-select record from views.learner_record_v1
+select record from views.learner_record_v2
  where (%(after)s::uuid is null or stream > %(after)s)
    and (%(centre)s::uuid is null or centre = %(centre)s)
    and (%(season)s::integer is null or enrolled_season = %(season)s)

@@ -22,6 +22,7 @@ from projections.learner_record import LearnerRecord
 from projections.records import parked
 from projections.records.parked import Parked
 from projections.timeline import Line
+from projections.view import View
 
 T = TypeVar("T")
 
@@ -52,9 +53,10 @@ class Lag(msgspec.Struct, frozen=True, kw_only=True):
 class Views:
     """The views of this release, read through a pool of autocommit connections. Safe to share between threads."""
 
-    def __init__(self, pool: ConnectionPool[Any]) -> None:
-        """Connects at first use."""
+    def __init__(self, pool: ConnectionPool[Any], views: Sequence[View] = ALL_VIEWS) -> None:
+        """Connects at first use. views: those of this release."""
         self._pool = pool
+        self._views = {view.name: view for view in views}
         self._has_likeness: bool | None = None
 
     # ── learners ──
@@ -129,7 +131,7 @@ class Views:
     def wait_for(self, position: int, views: Sequence[str] | None = None, *, timeout: float = WAIT_SECONDS) -> bool:
         """Whether these views (all when not given) came to this position within `timeout` seconds."""
         end = time.monotonic() + timeout
-        wanted = [view for view in ALL_VIEWS if views is None or view.name in views]
+        wanted = [view for view in self._views.values() if views is None or view.name in views]
         query = (
             "select count(*) from views.view_state join unnest(%s::text[], %s::integer[]) v(view, version)"
             " using (view, version) where position >= %s"
@@ -155,13 +157,13 @@ class Views:
             " left join views.view_state s using (view, version)"
             " cross join (select coalesce(max(notification_id), 0) as last from forsa_events) l order by n"
         )
-        names, versions = [view.name for view in ALL_VIEWS], [view.version for view in ALL_VIEWS]
+        names, versions = list(self._views), [view.version for view in self._views.values()]
         try:
             rows = self._rows(query, (names, versions))
         except psycopg.errors.UndefinedTable:
             return [
                 Lag(view=view.name, version=view.version, position=0, status="missing", events=0, seconds=0.0)
-                for view in ALL_VIEWS
+                for view in self._views.values()
             ]
         return [Lag(**dict(zip(Lag.__struct_fields__, row, strict=True))) for row in rows]
 
@@ -190,7 +192,7 @@ class Views:
         self, view: str, query: LiteralString, parameters: Mapping[str, Any], stream: UUID | None = None
     ) -> tuple[list[Any], int, bool]:
         """Rows, the view's position and whether the stream is parked, all of one moment."""
-        version = next(each.version for each in ALL_VIEWS if each.name == view)
+        version = self._views[view].version
 
         def ask(connection: psycopg.Connection[Any]) -> tuple[list[Any], int, bool]:
             with connection.transaction(), connection.pipeline():

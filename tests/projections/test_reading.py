@@ -290,7 +290,7 @@ def test_no_name_stands_in_the_entries(event_log: EventLog, projector: Projector
     store(event_log, EVERY_EVENT)
     projector.catch_up()
     with psycopg.connect(log_dsn) as connection:
-        for table in ("entries_v1", "learner_record_v1"):
+        for table in ("entries_v1", "learner_record_v2"):
             text = str(connection.execute(f"select t::text from views.{table} t".encode()).fetchall())
             for name in ("Amina", "أمينة", "Bensalem", "R130045678", "Atlas Confection", "+212612345678"):
                 assert name not in text
