@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import msgspec
 import psycopg
@@ -14,6 +15,7 @@ from psycopg.conninfo import conninfo_to_dict
 from runtime.master_key import master_key_of
 
 DEVELOPMENT_ISSUER: Final = "urn:forsa:development"
+LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
 
 class SettingsError(Exception):
@@ -37,10 +39,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     token_issuer: str
     token_audience: str
     token_jwks_file: str
+    token_jwks_url: str
     host: str
     port: int
     log_format: str
     pool_size: int
+    # Absent, a process made by hand has neither limits nor metrics; the environment's defaults stand in SETTINGS.
+    rate_per_second: int = 0
+    https: bool = False
+    drain_seconds: int = 0
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int = 0
 
     def __repr__(self) -> str:
         """Never the content: it holds passwords and the master key. `describe` says what may be said."""
@@ -68,10 +77,10 @@ def read_settings(environ: Mapping[str, str], needs: Sequence[str] = ()) -> Sett
     Raises SettingsError with everything that is wrong. An empty variable counts as absent.
     """
     given = {name: text for name, text in environ.items() if name.startswith("FORSA_") and text}
-    if fallback := environ.get("DATABASE_URL"):
+    if (fallback := environ.get("DATABASE_URL")) and "FORSA_DATABASE_URL_FILE" not in given:
         given.setdefault("FORSA_DATABASE_URL", fallback)
     errors = [_unknown(name) for name in sorted(given.keys() - KNOWN)]
-    given, more = _with_master_key(given)
+    given, more = _with_files(given)
     errors += more
     values: dict[str, Any] = {}
     for setting in SETTINGS:
@@ -98,18 +107,18 @@ def describe(settings: Settings) -> list[tuple[str, str, str]]:
     return rows
 
 
-def _with_master_key(given: dict[str, str]) -> tuple[dict[str, str], list[str]]:
-    """The master key's text in place of its file's name, and what was wrong with that."""
-    path = given.get("FORSA_MASTER_KEY_FILE")
-    if path is None:
-        return given, []
-    if "FORSA_MASTER_KEY" in given:
-        return given, ["FORSA_MASTER_KEY and FORSA_MASTER_KEY_FILE are both set: keep one"]
-    try:
-        text = Path(path).read_text(encoding="ascii")
-    except (OSError, ValueError) as wrong:
-        return given, [f"FORSA_MASTER_KEY_FILE cannot be read ({type(wrong).__name__})"]
-    return {**given, "FORSA_MASTER_KEY": text}, []
+def _with_files(given: dict[str, str]) -> tuple[dict[str, str], list[str]]:
+    """Each secret's text in place of its file's name, and what was wrong with that."""
+    texts, errors = dict(given), []
+    for name in (each for each in SECRETS if f"{each}_FILE" in given):
+        if name in given:
+            errors.append(f"{name} and {name}_FILE are both set: keep one")
+            continue
+        try:
+            texts[name] = Path(given[f"{name}_FILE"]).read_text(encoding="utf-8").strip()
+        except (OSError, ValueError) as wrong:
+            errors.append(f"{name}_FILE cannot be read ({type(wrong).__name__})")
+    return texts, errors
 
 
 def _together(given: Mapping[str, str]) -> list[str]:
@@ -118,13 +127,24 @@ def _together(given: Mapping[str, str]) -> list[str]:
     keys = _database_of(given.get("FORSA_KEYS_DATABASE_URL", ""))
     if keys and keys in {_database_of(text) for name, text in given.items() if name in LOG_URLS}:
         errors.append("FORSA_KEYS_DATABASE_URL is the log's database: keys stand in a database of their own")
+    return errors + _issuer_together(given)
+
+
+def _issuer_together(given: Mapping[str, str]) -> list[str]:
+    """What is wrong with what is said of the issuer: a real one has one source of keys, the development one its own."""
     production = given.get("FORSA_TOKEN_ISSUER", DEVELOPMENT_ISSUER) != DEVELOPMENT_ISSUER
-    if production and "FORSA_TOKEN_JWKS_FILE" not in given:
-        errors.append("FORSA_TOKEN_JWKS_FILE is not set: an issuer needs the file of its public keys")
+    sources = [name for name in ("FORSA_TOKEN_JWKS_FILE", "FORSA_TOKEN_JWKS_URL") if name in given]
+    errors = []
+    if len(sources) > 1:
+        errors.append("FORSA_TOKEN_JWKS_FILE and FORSA_TOKEN_JWKS_URL are both set: keep one")
+    if production and not sources:
+        errors.append(
+            "FORSA_TOKEN_JWKS_FILE is not set, nor FORSA_TOKEN_JWKS_URL: an issuer needs a source of its public keys"
+        )
     if production and "FORSA_TOKEN_KEY_FILE" in given:
         errors.append("FORSA_TOKEN_KEY_FILE is for the development issuer only: take it out, or FORSA_TOKEN_ISSUER")
-    if not production and "FORSA_TOKEN_JWKS_FILE" in given:
-        errors.append("FORSA_TOKEN_ISSUER is not set: FORSA_TOKEN_JWKS_FILE holds the keys of an issuer")
+    if sources and not production:
+        errors.append(f"FORSA_TOKEN_ISSUER is not set: {sources[0]} names the keys of an issuer")
     return errors
 
 
@@ -163,6 +183,19 @@ def _url_shown(url: str) -> str:
     return f"{parts.get('user') or 'default user'} at {at}, database {parts['dbname']}"
 
 
+def _jwks_url(text: str) -> str:
+    """An address that keys may come from: what http carries, another may have written."""
+    try:
+        parts = urlsplit(text)
+        readable = text.isascii() and text.isprintable() and " " not in text and parts.port != 0
+    except ValueError:  # a port that is none
+        parts, readable = urlsplit(""), False
+    alone = parts.scheme == "http" and parts.hostname in LOOPBACK
+    if not (readable and parts.hostname and (parts.scheme == "https" or alone)) or "@" in parts.netloc or "#" in text:
+        raise ValueError("is not an https address such as https://login.example.ma/keys.json (http: this machine only)")
+    return text
+
+
 def _between(low: int, high: int) -> Callable[[str], int]:
     def read(text: str) -> int:
         if not (text.isascii() and text.isdecimal() and low <= int(text) <= high):
@@ -181,6 +214,12 @@ def _one_of(*allowed: str) -> Callable[[str], str]:
     return read
 
 
+def _yes_or_no(text: str) -> bool:
+    if text not in ("yes", "no"):
+        raise ValueError("must be yes or no")
+    return text == "yes"
+
+
 def _is_set(_: object) -> str:
     return "set"
 
@@ -191,16 +230,27 @@ SETTINGS: Final = (
     Setting("FORSA_PROJECTOR_DATABASE_URL", "the log's database as the projector's role", _url, "", _url_shown),
     Setting("FORSA_OWNER_DATABASE_URL", "the log's database as the owner, for migrations", _url, "", _url_shown),
     Setting(
-        "FORSA_MASTER_KEY", "32 bytes, hexadecimal or base64 (or FORSA_MASTER_KEY_FILE)", master_key_of, b"", _is_set
+        "FORSA_MASTER_KEY",
+        "32 bytes, hexadecimal or base64 (this and each address may stand in a file: …_FILE)",
+        master_key_of,
+        b"",
+        _is_set,
     ),
     Setting("FORSA_TOKEN_KEY_FILE", "private key of the development issuer, made when absent", str),
     Setting("FORSA_TOKEN_ISSUER", "the issuer whose bearer tokens count", str, DEVELOPMENT_ISSUER),
     Setting("FORSA_TOKEN_AUDIENCE", "the audience a token must name", str, "forsa"),
     Setting("FORSA_TOKEN_JWKS_FILE", "public keys of the issuer, a JSON Web Key Set", str),
+    Setting("FORSA_TOKEN_JWKS_URL", "https address of that set, in place of the file", _jwks_url),
     Setting("FORSA_HOST", "address the web server listens on", str, "127.0.0.1"),
     Setting("FORSA_PORT", "port the web server listens on", _between(1, 65535), 8000),
     Setting("FORSA_LOG_FORMAT", "json or console", _one_of("json", "console"), "json"),
     Setting("FORSA_POOL_SIZE", "connections a process holds to the log's database", _between(1, 100), 8),
+    Setting("FORSA_RATE_PER_SECOND", "requests of one login, a web process; 0: no limit", _between(0, 100_000), 50),
+    Setting("FORSA_HTTPS", "yes where clients come by https: they are told never to come otherwise", _yes_or_no, False),
+    Setting("FORSA_DRAIN_SECONDS", "how long /readyz says no before a stop refuses connections", _between(0, 60), 0),
+    Setting("FORSA_METRICS_HOST", "address the metrics are served on", str, "127.0.0.1"),
+    Setting("FORSA_METRICS_PORT", "port of /metrics, for Prometheus; absent: none", _between(1, 65535), 0),
 )
-KNOWN: Final = {setting.name for setting in SETTINGS} | {"FORSA_MASTER_KEY_FILE"}
 LOG_URLS: Final = {"FORSA_DATABASE_URL", "FORSA_PROJECTOR_DATABASE_URL", "FORSA_OWNER_DATABASE_URL"}
+SECRETS: Final = ("FORSA_MASTER_KEY", "FORSA_KEYS_DATABASE_URL", *sorted(LOG_URLS))  # or a file: NAME_FILE
+KNOWN: Final = {setting.name for setting in SETTINGS} | {f"{name}_FILE" for name in SECRETS}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.settings import DEVELOPMENT_ISSUER, KNOWN, SETTINGS, SettingsError, describe, read_settings
+from runtime.settings import DEVELOPMENT_ISSUER, KNOWN, SECRETS, SETTINGS, SettingsError, describe, read_settings
 
 MASTER = bytes(range(32)).hex()
 LOG = "postgresql://web:hidden@db.example:5433/forsa"
@@ -73,6 +73,20 @@ def test_the_master_key_may_stand_in_a_file(tmp_path: Path) -> None:
     assert len(errors_of(from_file)) == 1
 
 
+@pytest.mark.parametrize("name", SECRETS)
+def test_every_secret_may_stand_in_a_file(name: str, tmp_path: Path) -> None:
+    text = {**dict.fromkeys(SECRETS, LOG), **FULL}[name]
+    file = tmp_path / "secret"
+    file.write_text(f"{text}\n")
+    field = next(setting.field for setting in SETTINGS if setting.name == name)
+    from_file = getattr(read_settings({f"{name}_FILE": str(file)}, [name]), field)
+    assert from_file == getattr(read_settings({name: text}, [name]), field)
+    assert errors_of({name: text, f"{name}_FILE": str(file)}) == (f"{name} and {name}_FILE are both set: keep one",)
+    file.write_bytes(b"\xff hidden")
+    (error,) = errors_of({f"{name}_FILE": str(file)})
+    assert error == f"{name}_FILE cannot be read (UnicodeDecodeError)"
+
+
 def test_keys_never_stand_in_the_logs_database() -> None:
     for same in (LOG, "postgresql://keys:other@db.example:5433/forsa?connect_timeout=3"):
         assert len(errors_of({**FULL, "FORSA_KEYS_DATABASE_URL": same})) == 1
@@ -112,4 +126,4 @@ def test_what_is_shown_holds_no_secret() -> None:
 def test_every_setting_has_a_help_text_and_its_own_field() -> None:
     assert all(setting.help for setting in SETTINGS)
     assert {setting.field for setting in SETTINGS} == set(read_settings({}).__struct_fields__)
-    assert len(KNOWN) == len(SETTINGS) + 1
+    assert len(KNOWN) == len(SETTINGS) + len(SECRETS)
