@@ -16,6 +16,7 @@ from psycopg_pool import ConnectionPool
 
 from projections import ALL_VIEWS, audit_trail, group_register, learner_directory, learner_record, timeline
 from projections.audit_trail import Trace
+from projections.connections import asked
 from projections.group_register import RegisteredGroup
 from projections.learner_directory import Found, SearchPlace
 from projections.learner_record import LearnerRecord
@@ -211,15 +212,7 @@ class Views:
         return self._with_connection(lambda connection: connection.execute(query, parameters, prepare=True).fetchall())
 
     def _with_connection(self, ask: Callable[[psycopg.Connection[Any]], T]) -> T:
-        """What `ask` gives; once more on a fresh connection when this one had been lost."""
-        with self._pool.connection() as connection:
-            try:
-                return ask(connection)
-            except psycopg.OperationalError:
-                if not connection.closed:
-                    raise
-        with self._pool.connection() as connection:
-            return ask(connection)
+        return asked(self._pool, ask)
 
     def _likeness(self) -> bool:
         """Whether the database has pg_trgm, asked once."""

@@ -9,9 +9,11 @@ from uuid import UUID
 
 import psycopg
 from eventsourcing.persistence import OperationalError
+from psycopg import Connection
 from psycopg.rows import tuple_row
 
 from api.parts import Place
+from projections.connections import asked
 from runtime.recorder import MomentInFuture
 from runtime.store import EventLog
 
@@ -52,9 +54,11 @@ class Places:
         return self._event_log.max_position()
 
     def _places(self, query: bytes, parameters: tuple[object, ...]) -> list[Place]:
+        def ask(connection: Connection[Any]) -> list[Place]:
+            cursor: Any = connection.cursor(binary=True, row_factory=tuple_row)
+            return [Place(*row) for row in cursor.execute(query, parameters, prepare=True)]
+
         try:
-            with self._event_log.recorder.datastore.pool.connection() as connection:
-                cursor: Any = connection.cursor(binary=True, row_factory=tuple_row)
-                return [Place(*row) for row in cursor.execute(query, parameters, prepare=True)]
+            return asked(self._event_log.recorder.datastore.pool, ask)
         except psycopg.OperationalError as error:
             raise OperationalError(str(error)) from error

@@ -1,8 +1,8 @@
 """The library's application recorder over our append: one round trip, one row a stream, positions without gaps.
 
 Here the library's words (`originator_id`, `notification_id`) end; outside we say stream id and position. The SQL
-functions are in `migrations/log`. Nothing here retries: an append whose connection died has an unknown outcome, and
-only the command's id can tell (see `store.py`).
+functions are in `migrations/log`. A read is asked once more on a fresh connection when its own died. An append is not:
+it has an unknown outcome then, and only the command's id can tell (see `store.py`).
 """
 
 from __future__ import annotations
@@ -28,19 +28,17 @@ from eventsourcing.persistence import (
     ProgrammingError,
     StoredEvent,
 )
-from eventsourcing.postgres import ConnectionPool, PostgresApplicationRecorder, PostgresDatastore
+from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
 from eventsourcing.utils import strtobool
 from psycopg import Connection, Cursor, conninfo
 from psycopg.rows import DictRow, dict_row, tuple_row
+from psycopg_pool import ConnectionPool
 
 from domain.casebook import Appended, Claim, CommandKey
+from projections.connections import WAIT_SECONDS, address, is_lost, open_pool
 
 TABLE: Final = "forsa_events"  # also the channel that the stock subscription listens on
 PAGE_SIZE: Final = 5_000  # most rows of one page
-POOL_WAIT_SECONDS: Final = 2.0
-SESSION: Final = (  # milliseconds
-    "-c statement_timeout=10000 -c lock_timeout=5000 -c idle_in_transaction_session_timeout=5000 -c timezone=UTC"
-)
 
 Guard: TypeAlias = tuple[UUID, int]
 Holding: TypeAlias = tuple[Claim, UUID]
@@ -119,6 +117,10 @@ class ConnectionDied(OperationalError):
     """The connection died while a statement was under way."""
 
 
+class TakesNoWrites(OperationalError):
+    """The server was made read-only since the connection was opened: nothing was stored, another server may store."""
+
+
 class LosesEvents(ProgrammingError):
     """A setting under which acknowledged or read events get lost; the message names it and the fix."""
 
@@ -167,22 +169,18 @@ class ForsaDatastore(PostgresDatastore):
         """What the library's constructor makes is not used: it belongs to the process that built it."""
 
     def _open(self) -> Pool:
-        with self._opening:
+        if not self._opening.acquire(timeout=WAIT_SECONDS):  # who holds it waits for a server that does not answer
+            raise OperationalError("the database does not answer")
+        try:
             known = self._pools.get(os.getpid())
             if known is not None:
                 return known
-            dsn = _session_dsn(self.dsn)
+            dsn = address(self.dsn)
             _refuse_lossy_server(dsn)
-            pool = ConnectionPool(
-                dsn,
-                connection_class=PlainConnection,
-                kwargs={"row_factory": dict_row, "autocommit": True},
-                min_size=1,
-                max_size=self.pool_size,
-                timeout=POOL_WAIT_SECONDS,
-                open=True,
-            )
+            pool = open_pool(dsn, self.pool_size, PlainConnection, row_factory=dict_row)
             return self._pools.setdefault(os.getpid(), pool)
+        finally:
+            self._opening.release()
 
     def register_type_adapters(self) -> None:
         """Nothing: the library's composite type for arrays of events is not used, and asking for it would connect."""
@@ -194,16 +192,10 @@ class ForsaDatastore(PostgresDatastore):
             pool.close()
 
 
-def _session_dsn(dsn: str) -> str:
-    given = conninfo.conninfo_to_dict(dsn).get("options")
-    options = f"{given} {SESSION}" if given else SESSION
-    return conninfo.make_conninfo(dsn, options=options, application_name="forsa")
-
-
 def _refuse_lossy_server(dsn: str) -> None:
     """Outside the pool, so that a database that cannot be reached says why instead of "timed out"."""
     try:
-        with psycopg.connect(dsn, autocommit=True, connect_timeout=2) as connection:
+        with psycopg.connect(dsn, autocommit=True) as connection:
             setting = connection.execute("select current_setting('synchronous_commit')").fetchone()
     except psycopg.OperationalError as error:
         raise OperationalError(str(error)) from error
@@ -260,17 +252,29 @@ class ForsaRecorder(PostgresApplicationRecorder):
 
     def _append(self, parameters: tuple[Any, ...]) -> tuple[int, int, datetime]:
         try:
-            return cast("tuple[int, int, datetime]", self._rows(self.APPEND, parameters)[0])
+            rows = self._rows_once(self.APPEND, parameters)
+        except TakesNoWrites:
+            rows = self._rows_once(self.APPEND, parameters)
         except ConnectionDied as error:
             raise UnknownOutcome(str(error)) from error
+        return cast("tuple[int, int, datetime]", rows[0])
 
     def _rows(self, query: bytes, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
-        """One round trip on a pooled connection, prepared and binary."""
+        """What the query gives; asked once more when its connection died, so for reads only."""
+        try:
+            return self._rows_once(query, parameters)
+        except ConnectionDied:
+            return self._rows_once(query, parameters)
+
+    def _rows_once(self, query: bytes, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """One round trip on a pooled connection, prepared and binary. Where that is lost, so are all in the pool."""
         pool = self.datastore.pool
         connection = _taken(pool)
         try:
             return connection.plain.execute(query, parameters, prepare=True).fetchall()
         except psycopg.Error as error:
+            if is_lost(connection, error):
+                pool.drain()
             raise _fault(error, died=connection.closed) from error
         finally:
             pool.putconn(connection)
@@ -372,6 +376,8 @@ def _fault(error: psycopg.Error, *, died: bool) -> PersistenceError:
     """The library's error for the driver's. A connection that died is never an IntegrityError."""
     if died:
         return ConnectionDied(str(error))
+    if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
+        return TakesNoWrites(str(error))
     refusal = REFUSALS.get(error.sqlstate or "")
     if refusal is not None:
         return refusal(error.diag.message_primary or "", msgspec.json.decode(error.diag.message_detail or "null"))

@@ -109,12 +109,33 @@ class EventLog:
     def append(self, append: Append) -> Appended:
         """All of it is stored, durably. Raises StaleVersion, Conflict (a guard), ClaimTaken, CommandKnown: nothing is.
 
-        Raises UnknownOutcome when the connection died and the command, if there is one, was not found afterwards;
+        Raises UnknownOutcome when connections died twice, or once and there is no command to tell by;
         eventsourcing's OperationalError when the database could not be reached, with nothing stored.
         """
-        receipt: list[Appended] = []
         recorded = [Recorded(each.stream, each.version, each.event) for each in append.events]
         self._mapper.prepare(recorded)  # committed before the events that need them
+        try:
+            return self._append_once(append, recorded)
+        except UnknownOutcome:
+            return self._found(append) or self._append_again(append, recorded)
+
+    def _append_again(self, append: Append, recorded: Sequence[Recorded]) -> Appended:
+        """The append's answer, once its connection died and its command was not found.
+
+        The first attempt may still be under way in the server. Of the two the append's lock lets one in first, and
+        the other finds the command stored: so it is stored once, whichever that is.
+        """
+        try:
+            return self._append_once(append, recorded)
+        except (UnknownOutcome, StaleVersion, Conflict, ClaimTaken, CommandKnown) as refused:
+            if found := self._found(append):
+                return found
+            if append.command is None:  # what stands in the way may be the first attempt
+                raise UnknownOutcome("stored or not: there is no command to tell by") from refused
+            raise
+
+    def _append_once(self, append: Append, recorded: Sequence[Recorded]) -> Appended:
+        receipt: list[Appended] = []
         try:
             self.application.save(
                 recorded[0] if len(recorded) == 1 else Batch(recorded),  # type: ignore[arg-type]  # a Batch has what save reads of an aggregate, no more
@@ -127,16 +148,13 @@ class EventLog:
             )
         except AppendRefused as refused:
             raise _said(refused) from refused
-        except UnknownOutcome:
-            found = append.command and self._find_append(append.command)
-            if not found:
-                raise  # it may still be under way in the server, so "not found" does not mean "not stored"
-            return found
         return receipt[0]
 
-    def _find_append(self, command: CommandKey) -> Appended | None:
-        row = self.find_command(command.subject, command.id)
-        if row is None or row.key.body != command.body:
+    def _found(self, append: Append) -> Appended | None:
+        """Where the append stands, told by its command; None where it has none, or that is not stored."""
+        command = append.command
+        row = command and self.find_command(command.subject, command.id)
+        if not command or not row or row.key.body != command.body:
             return None
         return Appended(row.first_position, row.last_position, row.recorded_at)
 

@@ -18,20 +18,21 @@ from uuid import UUID, uuid4
 import msgspec
 import psycopg
 from eventsourcing.persistence import InterfaceError, OperationalError, PersistenceError
-from psycopg import Connection, conninfo
+from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
 from domain.casebook import Casebook
 from domain.streams import EVENTS
 from domain.values import today_in_casablanca
 from domain.worker import login_value
+from projections.connections import address, open_pool
 from projections.reading import Views
 from runtime.databases import PROCESS_NEEDS
 from runtime.grants import Grants, access_reader
 from runtime.keyring import Keyring
 from runtime.mapper import ForsaMapper
 from runtime.master_key import Secrets, secrets_from
-from runtime.recorder import POOL_WAIT_SECONDS, SESSION, ForsaDatastore
+from runtime.recorder import ForsaDatastore
 from runtime.settings import Settings, read_settings
 from runtime.store import EventLog
 from runtime.tokens import Login, TokenRefused, TokenVerifier, token_verifier
@@ -129,16 +130,7 @@ def refuse_wrong_master_key(settings: Settings) -> None:
 
 def reading_pool(dsn: str, size: int) -> Pool:
     """Connections for the views' queries; a caller waits at most two seconds for one."""
-    given = conninfo.conninfo_to_dict(dsn).get("options")
-    options = f"{given} {SESSION}" if given else SESSION
-    return ConnectionPool(
-        conninfo.make_conninfo(dsn, options=options, application_name="forsa"),
-        kwargs={"autocommit": True},
-        min_size=1,
-        max_size=size,
-        timeout=POOL_WAIT_SECONDS,
-        open=True,
-    )
+    return open_pool(address(dsn), size, Connection)
 
 
 def web_app() -> WSGIApplication:
