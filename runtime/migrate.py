@@ -158,8 +158,11 @@ def missing_protections(web_dsn: str) -> list[MissingProtection]:
 
 _USE_ROLES: Final = "run `forsa migrate` with a login that may create roles, then serve as forsa_web"
 _WRITABLE: Final = """
-select tablename from pg_tables where schemaname = 'public' and tablename in ('forsa_events', 'claims', 'commands')
-  and has_table_privilege(format('%I.%I', schemaname, tablename), 'insert, update, delete, truncate') order by 1
+select tablename from (values
+    ('public', 'forsa_events', 'insert'), ('public', 'claims', 'insert'), ('public', 'commands', 'insert'),
+    ('records', 'disclosures', 'update')) guarded (schemaname, tablename, first)
+  join pg_tables using (schemaname, tablename)
+ where has_table_privilege(format('%I.%I', schemaname, tablename), first || ', update, delete, truncate') order by 1
 """
 _SETTINGS: Final = (
     ("log_min_error_statement", ("panic",), "a failing statement is written to the server's log with personal data"),
@@ -284,6 +287,9 @@ grant usage on all sequences in schema records to forsa_web;
 alter default privileges for role forsa_owner in schema records
   grant select, insert, update, delete on tables to forsa_web;
 alter default privileges for role forsa_owner in schema records grant usage on sequences to forsa_web;
+revoke all on records.disclosures from forsa_web;
+grant select, insert (request, reader, role, org, what, shown, why, as_of_position, subjects)
+  on records.disclosures to forsa_web;
 """
 
 _BEFORE_KEYS: Final = """

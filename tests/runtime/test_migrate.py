@@ -209,7 +209,7 @@ def test_a_login_that_may_alter_the_log_is_named(log_dsn: str, web_dsn: str) -> 
     def tables_of(dsn: str) -> list[str]:
         return [each.what for each in missing_protections(dsn) if each.what.startswith("table")]
 
-    assert tables_of(log_dsn) == ["table claims", "table commands", "table forsa_events"]
+    assert tables_of(log_dsn) == ["table claims", "table commands", "table disclosures", "table forsa_events"]
     assert tables_of(web_dsn) == []
 
 

@@ -1,0 +1,34 @@
+-- Who was shown which learner: one row a request, stored before its answer leaves. Ids only, so it outlives erasure.
+-- Never rebuilt and never changed: nothing else knows what was read.
+create table records.disclosures (
+  id bigint generated always as identity primary key,
+  at timestamptz not null default clock_timestamp(),
+  request uuid not null,                 -- the X-Request-Id of the answer
+  reader uuid not null,                  -- stream id of the worker
+  role text not null,                    -- they read in
+  org uuid not null,                     -- they read for
+  what text not null,                    -- name of the route
+  shown text not null,                   -- how much of them: full, episode, summary, …
+  why text,                              -- what opened it where no standing grant did: an emergency, a mission
+  as_of_position bigint,                 -- of the log, where a past moment was read
+  subjects uuid[] not null check (cardinality(subjects) > 0)  -- the learners shown
+) with (
+  -- Rows are only ever inserted: vacuum to freeze and to set the visibility map, in steps that stay small for ever.
+  autovacuum_vacuum_insert_threshold = 50000,
+  autovacuum_vacuum_insert_scale_factor = 0.02
+);
+create index disclosures_reader_idx on records.disclosures (reader, at);
+create index disclosures_subjects_idx on records.disclosures using gin (subjects) with (fastupdate = off);
+
+-- The owner too may not touch a row by mistake, and an unset server may not lose one that was answered for.
+create function records.disclosures_stand() returns trigger language plpgsql as $$
+begin
+  if tg_op <> 'INSERT' then
+    raise exception 'a disclosure stands as it was written';
+  elsif current_setting('synchronous_commit') not in ('on', 'remote_apply') then
+    perform set_config('synchronous_commit', 'on', true);
+  end if;
+  return null;
+end $$;
+create trigger disclosures_stand before insert or update or delete or truncate on records.disclosures
+  for each statement execute function records.disclosures_stand();
