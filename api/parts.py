@@ -14,6 +14,7 @@ import msgspec
 
 from domain.casebook import Casebook
 from projections.reading import Views
+from projections.records.disclosures import DisclosureLog
 
 
 class Login(Protocol):
@@ -90,6 +91,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     casebook: Casebook  # with its streams and its keyring
     views: Views
     log: Log
+    disclosures: DisclosureLog
     verify: Callable[[str], Login | None]  # bearer token → login; None where the token proves nothing
     worker_of: Callable[[str, str], UUID | None]  # issuer, subject → the worker's stream id
     grants_of: Callable[[UUID], Sequence[HeldGrant]]  # worker → the grants usable today; empty where unreadable

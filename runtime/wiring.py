@@ -27,6 +27,7 @@ from domain.values import today_in_casablanca
 from domain.worker import login_value
 from projections.connections import address, open_pool
 from projections.reading import Views
+from projections.records.disclosures import DisclosureLog
 from runtime.databases import PROCESS_NEEDS
 from runtime.grants import Grants, access_reader
 from runtime.keyring import Keyring
@@ -164,6 +165,7 @@ def api_parts(forsa: Forsa, verifier: TokenVerifier) -> Parts:
         casebook=forsa.casebook,
         views=forsa.views,
         log=Places(forsa.event_log),
+        disclosures=DisclosureLog(forsa.pool),
         verify=verify,
         worker_of=forsa.worker_of,
         grants_of=lambda worker: forsa.grants.of(worker, forsa.today()),
