@@ -15,13 +15,14 @@ from api.commands import register_commands
 from api.groups import register_groups
 from api.history import register_history
 from api.house import register_house, register_manual
-from api.languages import TAGS, language
 from api.learners import register_learners
+from api.observed import observe
 from api.parts import Parts
 from api.permissions import check_every_route, guard
 from api.possible import register_possible
 from api.problems import BY_STATUS, Problem, problem_response, refusal_response
 from api.streams import register_kinds
+from api.turns import refuse_stranger, take_turns
 from domain.errors import Refused
 from domain.streams import KINDS
 
@@ -39,8 +40,9 @@ def create_app(parts: Parts) -> Flask:
         PROPAGATE_EXCEPTIONS=False,  # a test sees what a client sees
     )
     app.url_map.merge_slashes = False  # one address for one thing: a redirect would be an answer without a body
-    _number_requests(app, parts)
+    observe(app, parts)
     guard(app, parts)
+    take_turns(app, parts)
     api = SmorestApi(app)
     house = ForsaBlueprint("house", __name__)
     blueprints = {kind.plural: ForsaBlueprint(kind.plural, __name__) for kind in KINDS.values()}
@@ -59,26 +61,16 @@ def create_app(parts: Parts) -> Flask:
     return app
 
 
-def _number_requests(app: Flask, parts: Parts) -> None:
-    @app.before_request
-    def number() -> None:
-        g.request_id = parts.new_id()
-
-    @app.after_request
-    def finish(response: Response) -> Response:
-        response.headers["X-Request-Id"] = str(g.get("request_id", UUID(int=0)))
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers.setdefault("Cache-Control", "no-store")  # answers hold personal data unless they say otherwise
-        response.headers.setdefault("Content-Language", TAGS[language()])
-        response.vary.update(("Accept-Language", "Authorization"))
-        return response
-
-
 def _answer_errors(app: Flask, parts: Parts) -> None:
     """Whatever is raised becomes a problem; what nobody expected becomes a 500 that says nothing."""
 
     @app.errorhandler(Problem)
     def problem(raised: Problem) -> Response:
+        if raised.code == "unauthenticated":
+            try:
+                refuse_stranger(parts)
+            except Problem as early:
+                return problem_response(early)
         return problem_response(raised)
 
     @app.errorhandler(Refused)
@@ -96,11 +88,12 @@ def _answer_errors(app: Flask, parts: Parts) -> None:
 
     @app.errorhandler(Exception)
     def unexpected(raised: Exception) -> Response:
-        # the class only: a message may hold a value of somebody
-        LOG.error("request %s failed: %s", g.get("request_id"), type(raised).__name__)
+        # runtime/logs.py writes its class and places only: a message may hold a value of somebody
+        LOG.error("request failed", exc_info=raised)
         return problem_response(Problem("internal-error", more={"request_id": str(g.get("request_id"))}))
 
 
 def _unavailable(raised: Exception) -> Response:
-    LOG.warning("request %s: %s", g.get("request_id"), type(raised).__name__)
+    g.outage = type(raised).__name__
+    LOG.warning("something is away", exc_info=raised)
     return problem_response(Problem("unavailable"))

@@ -19,7 +19,7 @@ Document = dict[str, Any]
 
 SCHEMA: Final = "#/components/schemas/{name}"
 
-_COMMON: Final = (401, 403, 404, 422, 500, 503)
+_COMMON: Final = (401, 403, 404, 422, 429, 500, 503)
 _OF_PUBLIC: Final = (404, 422, 500, 503)
 _OF_BODY: Final = (400, 413, 415)
 _OF_COMMAND: Final = (409, 412)
@@ -35,6 +35,7 @@ _TITLES: Final = {
     415: "The body is not application/json.",
     422: "The body or a parameter is wrong in form: every error, each with its pointer.",
     428: "This command replaces what was seen: If-Match is asked.",
+    429: "Too many requests of one login, or bad tokens of one address; Retry-After says when.",
     500: "An unexpected error; `request_id` names it in our log.",
     503: "Not now; Retry-After says when.",
 }  # fmt: skip
@@ -169,4 +170,4 @@ ABOUT: Final = (
     "every answer carries the log's `position`, and reads take it back as `at_least`. Every refusal is a problem "
     "(RFC 9457) with a permanent code, a JSON pointer, the rule, and the way out, in Arabic, French and English."
 )
-assert set(STATUS.values()) <= _TITLES.keys() | {405}, "every status has its description"
+assert set(STATUS.values()) <= _TITLES.keys() | {405, 414, 431}, "every status has its description"

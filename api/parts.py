@@ -12,6 +12,7 @@ from uuid import UUID
 
 import msgspec
 
+from api.meter import Meter, Uncounted
 from domain.casebook import Casebook
 from projections.reading import Views
 from projections.records.disclosures import DisclosureLog
@@ -102,3 +103,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     not_ready: Callable[[], Sequence[str]]  # what keeps this process from answering; empty when ready
     outages: tuple[type[Exception], ...]  # raised while a database is away; asked again later it may work
     release: str  # of the program that runs
+    https: bool = False  # whether clients come by https
+    wait_of_worker: Callable[[UUID], float] = lambda _: 0.0  # seconds until they may ask again; taken now when 0
+    wait_of_stranger: Callable[[str], float] = lambda _: 0.0  # the same for an address that sent a bad token
+    meter: Meter = Uncounted()

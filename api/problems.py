@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
-from flask import Response, request
+from flask import Response, g, request
 
 from api.languages import TAGS, language, say
 from domain.errors import RuleBroken, UnknownStream, code_of
@@ -24,6 +24,7 @@ RULE: Final = 409  # what is stored forbids it
 
 # problem code → status, of the problems that no rule of the domain makes
 STATUS: Final[Mapping[str, int]] = {
+    "request-unreadable": 400,  # this and the two others of unread.py: bytes that never became a request
     "idempotency-key-missing": 400,
     "malformed-json": 400,
     "duplicate-json-key": 400,
@@ -36,6 +37,7 @@ STATUS: Final[Mapping[str, int]] = {
     "method-not-allowed": 405,
     "stale-version": 412,
     "body-too-large": 413,
+    "address-too-long": 414,
     "unsupported-media-type": 415,
     "invalid-body": FORM,
     "unknown-field": FORM,
@@ -49,6 +51,8 @@ STATUS: Final[Mapping[str, int]] = {
     "as-of-in-future": FORM,
     "idempotency-key-reused": FORM,
     "if-match-missing": 428,
+    "too-many-requests": 429,
+    "headers-too-large": 431,
     "internal-error": 500,
     "unavailable": 503,
     "at-least-not-reached": 503,
@@ -173,6 +177,7 @@ def _rendered(status: int, body: dict[str, Any], findings: Sequence[Finding], he
     shown = {"type": f"/v1/problems/{body['code']}", "status": status, **body}
     if findings:
         shown["errors"] = [_shown(each) for each in findings]
+    g.problem = body["code"]  # for the line of this request
     response = Response(msgspec.json.encode(shown), status, mimetype="application/problem+json")
     response.headers.update(headers)
     response.headers["Content-Language"] = TAGS[language()]
