@@ -14,9 +14,9 @@ from contextlib import nullcontext
 from typing import Final
 
 import psycopg
-from psycopg import conninfo
 
 from projections import ALL_VIEWS, log
+from projections.connections import address
 from projections.folding import States, cold_states, no_collection
 from projections.page import Folded
 from projections.records import parked
@@ -270,11 +270,7 @@ class Projector:
 
 def connect(dsn: str) -> log.Connection:
     """A session for projecting: commits need not wait for the disk, plans are kept."""
-    given = conninfo.conninfo_to_dict(dsn).get("options")
-    options = f"{given} {SESSION}" if given else SESSION
-    connection = psycopg.connect(
-        dsn, autocommit=True, connect_timeout=2, options=options, application_name="forsa projector"
-    )
+    connection = psycopg.connect(address(dsn, SESSION, application_name="forsa projector"), autocommit=True)
     connection.prepare_threshold = 2
     return connection
 
@@ -315,7 +311,7 @@ def run_projector(
                     on_step(projector)
                 if not taken:
                     listener.wait(stop)
-            except psycopg.OperationalError as lost:
+            except (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction) as lost:
                 LOG.warning("the database is away: %s", type(lost).__name__)
                 listener.close()
                 stop.wait(AWAY_SECONDS)

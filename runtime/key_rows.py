@@ -9,6 +9,8 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import class_row
 
+from projections.connections import address, is_lost, refuse_lost
+
 Pair = tuple[UUID, str]  # (stream, family)
 R = TypeVar("R")
 
@@ -122,15 +124,19 @@ class KeyRows:
         """What `act` gives; once more on a fresh connection when this one was lost. `act` must bear repetition."""
         try:
             return act(self._connected())
-        except psycopg.OperationalError:
-            if not self._lost():
+        except psycopg.Error as error:
+            if self._connection is None or not is_lost(self._connection, error):
                 raise
+            self.close()
             return act(self._connected())
 
-    def _lost(self) -> bool:
-        return self._connection is not None and self._connection.closed
-
     def _connected(self) -> psycopg.Connection[Any]:
-        if self._connection is None or self._connection.closed:
-            self._connection = psycopg.connect(self._dsn, autocommit=True, connect_timeout=2, options=SESSION)
+        """A connection whose server has not hung up since it was used last."""
+        if self._connection is not None:
+            try:
+                refuse_lost(self._connection)
+            except psycopg.Error:
+                self.close()
+        if self._connection is None:
+            self._connection = psycopg.connect(address(self._dsn, SESSION), autocommit=True)
         return self._connection

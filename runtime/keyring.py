@@ -15,11 +15,13 @@ from typing import Any, Final, TypeVar, cast
 from uuid import UUID
 
 import msgspec
+import psycopg
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from domain.errors import FamilyClosed
 from domain.sealed import ERASED, FAMILIES, Clear, Erased, Personal, Sealed, SealedFact, SealedField
+from projections.connections import WAIT_SECONDS
 from runtime.key_rows import KeyRow, KeyRows, Pair
 from runtime.master_key import Secrets
 from runtime.seal import NONCE_BYTES, SealBroken, WrongMasterKey, event_key_of, open_with_event_key, seal_with_event_key
@@ -66,6 +68,21 @@ class _Held:
                 key[:] = bytes(len(key))
 
 
+class _Turn:
+    """A lock that is waited for as long as a connection is, so that a server that hangs does not hang every thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+
+    def __enter__(self) -> None:
+        """Raises psycopg's OperationalError after two seconds: as if the keys' database were away."""
+        if not self._lock.acquire(timeout=WAIT_SECONDS):
+            raise psycopg.OperationalError("the keys' database does not answer")
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
 class Keyring:
     """The keys of one process; satisfies `domain.sealed.Keyring`. Thread-safe; connects on first use, after any fork.
 
@@ -79,7 +96,7 @@ class Keyring:
         self._wrap = AESGCM(secrets.wrap)
         self._clock = clock
         self._held: dict[Pair, _Held] = {}  # in order of `until`: entries are only ever added at the end
-        self._lock = threading.RLock()
+        self._lock = _Turn()
         self._fits = False  # a stored key was opened with our master key
 
     def check_master_key(self) -> None:
