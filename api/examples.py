@@ -28,8 +28,12 @@ EXAMPLES: Final[Mapping[str, Mapping[str, Any]]] = {
     "GrantAccess": {"subject": WORKER, "role": "caseworker", "scope": "centre", "scope_id": CENTRE},
     "RecordWorker": {"name": "ياسين العمراني", "organisation": ASSOCIATION, "function": "caseworker"},
     "BindLogin": {"issuer": "https://login.example.org", "subject": "yassine"},
+    "RevokeAccess": {"grant": GRANT, "why": {"code": "post_left"}},
+    "OpenEmergencyAccess": {"learner": LEARNER, "why": {"code": "immediate_danger"}},
+    "ReviewEmergencyAccess": {"emergency": EMERGENCY, "finding": "justified"},
     "SetParameter": {"name": "age_max", "value": "20", "valid_from": "2026-09-01", "authority": "26/1187"},
     "SignConvention": {
+    "RecordLeaving": {"left_on": "2026-11-13"},
         "kind": "funding",
         "number": "2026/TNG/07",
         "level": "provincial",

@@ -62,13 +62,13 @@ BY_STATUS: Final = {404: "not-found", 405: "method-not-allowed", 413: "body-too-
 # Refusals that judge the request alone; every other refusal is a rule over what is stored.
 OF_FORM: Final = frozenset(
     {
-        "age-band-reversed", "amount-negative", "bad-time", "born-in-future", "ends-before-start",
+        "age-band-reversed", "amount-negative", "bad-time", "born-in-future", "ends-before-start", "families-missing",
         "funding-incomplete", "identifier-unreadable", "jury-missing", "mark-of-an-absentee", "mark-out-of-range",
-        "name-missing", "name-unreadable", "names-missing", "not-a-code", "not-a-first-day", "not-a-monday",
-        "not-a-parameter-value", "not-positive", "nothing-verifies", "number-unreadable", "occurred-in-future",
-        "outside-week", "reason-needed", "reason-text-misplaced", "rule-not-derogable", "same-day-twice",
-        "same-learner-twice", "same-number-twice", "season-twice", "sheet-empty", "text-unreadable",
-        "too-much-at-once", "trade-missing", "unknown-code",
+        "mission-misplaced", "name-missing", "name-unreadable", "names-missing", "not-a-code", "not-a-first-day",
+        "not-a-monday", "not-a-parameter-value", "not-positive", "nothing-verifies", "number-unreadable",
+        "occurred-in-future", "outside-week", "reason-needed", "reason-text-misplaced", "rule-not-derogable",
+        "same-day-twice", "same-learner-twice", "same-number-twice", "scope-id-does-not-fit", "season-twice",
+        "sheet-empty", "text-unreadable", "too-much-at-once", "trade-missing", "unknown-code",
     }
 )  # fmt: skip
 

@@ -230,11 +230,12 @@ class Casebook:
         return Answer(events=append.events, position=done.last_position, first_position=done.first_position)
 
     def _act(self, command: Command, by: By, parameters: Parameters) -> Act:
-        today = today_in_casablanca(self.now())
+        now = self.now()
+        today = today_in_casablanca(now)
         occurred = command.occurred_on() or today
         on = occurred if command.on else min(occurred, today)
         why = command.why.to_why() if command.why else msgspec.UNSET
-        return Act(by=by, on=on, today=today, parameters=parameters, nonce=self.nonce(), why=why)
+        return Act(by=by, on=on, today=today, now=now, parameters=parameters, nonce=self.nonce(), why=why)
 
     def _opened(self, spec: CommandSpec, command: Command, arguments: Mapping[str, Any]) -> dict[str, dict[UUID, Any]]:
         opened: dict[str, dict[UUID, Any]] = {}

@@ -103,6 +103,12 @@ class UnknownStream(RuleBroken, frozen=True, kw_only=True):
     id: UUID
 
 
+class IdInUse(RuleBroken, frozen=True, kw_only=True):
+    """An id names one thing only: what it names already is not what is sent now."""
+
+    id: UUID
+
+
 class OccurredInFuture(RuleBroken, frozen=True, kw_only=True):
     """The business date lies after today (Africa/Casablanca)."""
 

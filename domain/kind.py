@@ -6,7 +6,7 @@ Each noun's module ends with its `KIND` and its `COMMANDS`; `streams.py` closes 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Any, TypeVar
 from uuid import UUID, uuid5
 
@@ -60,6 +60,7 @@ class Act(msgspec.Struct, frozen=True, kw_only=True):
     by: By
     on: date  # the business date
     today: date  # Africa/Casablanca
+    now: datetime  # aware UTC, for what lasts hours
     parameters: Parameters
     nonce: UUID  # random, fresh for every attempt
     why: Why | msgspec.UnsetType = msgspec.UNSET

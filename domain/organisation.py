@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID
 
 import msgspec
@@ -10,7 +10,7 @@ import msgspec
 from domain.codes import Texts, refuse_unknown
 from domain.errors import RuleBroken, refuse_if
 from domain.event import Event
-from domain.kind import Act, Changes, Command, CommandSpec, Kind, State, evolve_by
+from domain.kind import Act, Changes, Command, CommandSpec, Evolve, Kind, State, evolve_by
 
 
 class LocalName(msgspec.Struct, frozen=True):
@@ -48,6 +48,28 @@ class AccessGranted(Event, frozen=True, kw_only=True, tag="organisation.access-g
     purpose: str  # why it is needed, a code of the grant_purpose list
     valid_from: date
     valid_to: date | None = None
+    mission: Mission | None = None  # of an auditor; without one the grant's own dates, and no names
+
+
+class AccessRevoked(Event, frozen=True, kw_only=True, tag="organisation.access-revoked"):
+    """The grant holds no longer; `why` says why. It never holds again: access anew is another grant."""
+
+    grant: UUID
+
+
+class EmergencyAccessOpened(Event, frozen=True, kw_only=True, tag="organisation.emergency-access-opened"):
+    """Who did it may read one learner's record for hours, acting for this organisation; `why` says why."""
+
+    emergency: UUID
+    learner: UUID
+    until: datetime  # UTC
+
+
+class EmergencyAccessReviewed(Event, frozen=True, kw_only=True, tag="organisation.emergency-access-reviewed"):
+    """A superior looked into an emergency access, whether it was justified."""
+
+    emergency: UUID
+    finding: str  # emergency_finding
 
 
 class Grant(msgspec.Struct, frozen=True):
@@ -59,16 +81,28 @@ class Grant(msgspec.Struct, frozen=True):
     scope_id: str
     valid_from: date
     valid_to: date | None
+    mission: Mission | None = None
+    revoked_on: date | None = None
+
+
+class Emergency(msgspec.Struct, frozen=True):
+    """One emergency access, as it stands."""
+
+    learner: UUID
+    opened_by: UUID  # the worker
+    until: datetime
+    finding: str | None = None  # None until it was reviewed
 
 
 class Organisation(State, frozen=True, kw_only=True):
-    """An organisation and the grants it gave, by grant id."""
+    """An organisation, the grants it gave and the emergency accesses opened for it, by their ids."""
 
     kind: str = ""
     name: LocalName = LocalName()
     region: str | None = None
     province: str | None = None
     grants: dict[UUID, Grant] = {}
+    emergencies: dict[UUID, Emergency] = {}
 
 
 def _registered(state: Organisation, event: OrganisationRegistered, _version: int) -> Organisation:
@@ -78,8 +112,35 @@ def _registered(state: Organisation, event: OrganisationRegistered, _version: in
 
 
 def _granted(state: Organisation, event: AccessGranted, _version: int) -> Organisation:
-    grant = Grant(event.subject, event.role, event.scope, event.scope_id, event.valid_from, event.valid_to)
-    return msgspec.structs.replace(state, grants={**state.grants, event.grant: grant})
+    return msgspec.structs.replace(state, grants={**state.grants, event.grant: grant_of(event)})
+
+
+def grant_of(event: AccessGranted) -> Grant:
+    """The grant an event gives."""
+    return Grant(
+        event.subject, event.role, event.scope, event.scope_id, event.valid_from, event.valid_to, event.mission
+    )
+
+
+def _revoked(state: Organisation, event: AccessRevoked, _version: int) -> Organisation:
+    held = state.grants.get(event.grant)
+    if held is None:
+        return state
+    ended = msgspec.structs.replace(held, revoked_on=event.on)
+    return msgspec.structs.replace(state, grants={**state.grants, event.grant: ended})
+
+
+def _emergency_opened(state: Organisation, event: EmergencyAccessOpened, _version: int) -> Organisation:
+    opened = Emergency(event.learner, event.by.actor, event.until)
+    return msgspec.structs.replace(state, emergencies={**state.emergencies, event.emergency: opened})
+
+
+def _emergency_reviewed(state: Organisation, event: EmergencyAccessReviewed, _version: int) -> Organisation:
+    held = state.emergencies.get(event.emergency)
+    if held is None:
+        return state
+    reviewed = msgspec.structs.replace(held, finding=event.finding)
+    return msgspec.structs.replace(state, emergencies={**state.emergencies, event.emergency: reviewed})
 
 
 class RegisterOrganisation(Command, frozen=True, kw_only=True):
@@ -104,10 +165,34 @@ class GrantAccess(Command, frozen=True, kw_only=True):
     purpose: str = "duty"
     valid_from: date | None = None
     valid_to: date | None = None
+    mission: Mission | None = None
 
     def earliest_date(self) -> date | None:
         """The day the access starts."""
         return self.valid_from or self.on
+
+
+class RevokeAccess(Command, frozen=True, kw_only=True):
+    """End a grant of access, with a reason."""
+
+    organisation: UUID
+    grant: UUID
+
+
+class OpenEmergencyAccess(Command, frozen=True, kw_only=True):
+    """Read one learner's record for three hours, with a reason; a superior reviews it."""
+
+    organisation: UUID
+    emergency: UUID
+    learner: UUID
+
+
+class ReviewEmergencyAccess(Command, frozen=True, kw_only=True):
+    """Say of an emergency access whether it was justified."""
+
+    organisation: UUID
+    emergency: UUID
+    finding: str
 
 
 class NameMissing(RuleBroken, frozen=True, kw_only=True):
@@ -119,6 +204,62 @@ class EndsBeforeStart(RuleBroken, frozen=True, kw_only=True):
 
     starts_on: str
     ends_on: str
+
+
+class ScopeIdDoesNotFit(RuleBroken, frozen=True, kw_only=True):
+    """What the scope is of: nothing for national, else the code or the id of one thing of that kind."""
+
+    scope: str
+
+
+class MissionMisplaced(RuleBroken, frozen=True, kw_only=True):
+    """Only an auditor is sent on a mission."""
+
+    role: str
+
+
+class GrantToSelf(RuleBroken, frozen=True, kw_only=True):
+    """Nobody grants access to themselves."""
+
+
+class WorkerHasLeft(RuleBroken, frozen=True, kw_only=True):
+    """The worker left: no access is granted to them any more."""
+
+    left_on: str
+
+
+class NoSuchGrant(RuleBroken, frozen=True, kw_only=True):
+    """The organisation gave no grant with this id."""
+
+    grant: UUID
+
+
+class GrantRevoked(RuleBroken, frozen=True, kw_only=True):
+    """The grant was revoked before, and never holds again."""
+
+    revoked_on: str
+
+
+class NotActingForIt(RuleBroken, frozen=True, kw_only=True):
+    """An emergency access is opened at the organisation one acts for."""
+
+    organisation: UUID
+
+
+class NoSuchEmergency(RuleBroken, frozen=True, kw_only=True):
+    """No emergency access with this id was opened for the organisation."""
+
+    emergency: UUID
+
+
+class ReviewedByOpener(RuleBroken, frozen=True, kw_only=True):
+    """Who opened an emergency access does not review it."""
+
+
+class EmergencyAlreadyReviewed(RuleBroken, frozen=True, kw_only=True):
+    """An emergency access is reviewed once."""
+
+    finding: str
 
 
 def read_name(name: LocalName, texts: Texts) -> LocalName:
@@ -149,32 +290,26 @@ def register_organisation(command: RegisterOrganisation, act: Act) -> Changes:
     return [(command.organisation, event)]
 
 
-def grant_access(command: GrantAccess, act: Act, *, organisation: Organisation) -> Changes:
-    """The worker may act in that role and scope. Refuses UnknownCode, EndsBeforeStart."""
-    starts_on = command.valid_from or act.on
-    refuse_if(
-        refuse_unknown("role", command.role, "/role", act.on),
-        refuse_unknown("grant_scope", command.scope, "/scope", act.on),
-        refuse_unknown("grant_purpose", command.purpose, "/purpose", act.on),
-        EndsBeforeStart(pointer="/valid_to", starts_on=str(starts_on), ends_on=str(command.valid_to))
-        if command.valid_to and command.valid_to < starts_on
-        else None,
-    )
-    if command.grant in organisation.grants:
-        return []
-    event = act.event(AccessGranted, command, valid_from=starts_on)
-    return [(command.organisation, event)]
-
+EVOLVE: dict[type[Event], Evolve] = {
+    OrganisationRegistered: _registered,
+    AccessGranted: _granted,
+    AccessRevoked: _revoked,
+    EmergencyAccessOpened: _emergency_opened,
+    EmergencyAccessReviewed: _emergency_reviewed,
+}
 
 KIND = Kind(
     name="organisation",
     plural="organisations",
     empty=Organisation(),
     first=OrganisationRegistered,
-    evolve=evolve_by({OrganisationRegistered: _registered, AccessGranted: _granted}),
-    events=(OrganisationRegistered, AccessGranted),
+    evolve=evolve_by(EVOLVE),
+    events=tuple(EVOLVE),
     status_of=lambda state: "registered" if state.version else "unknown",
-    life_cycle={"unknown": frozenset({"register-organisation"}), "registered": frozenset({"grant-access"})},
+    life_cycle={
+        "unknown": frozenset({"register-organisation"}),
+        "registered": frozenset({"grant-access", "revoke-access", "open-emergency-access", "review-emergency-access"}),
+    },
 )
 
 COMMANDS = (
@@ -184,14 +319,5 @@ COMMANDS = (
         kind="organisation",
         stream="organisation",
         roles=("ministry", "operator"),
-    ),
-    CommandSpec(
-        command=GrantAccess,
-        decide=grant_access,
-        kind="organisation",
-        stream="organisation",
-        noun="grants",
-        roles=("ministry", "operator"),
-        reads=lambda command, _seen: {"subject": ("worker", command.subject)},
     ),
 )

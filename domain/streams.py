@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from domain import centre, convention, diploma_session, group, organisation, parameter, worker
+from domain import centre, convention, diploma_session, granting, group, organisation, parameter, worker
 from domain.errors import RuleBroken
 from domain.event import Event
 from domain.kind import Command, CommandSpec, Kind
@@ -27,6 +27,7 @@ COMMANDS: Final[tuple[CommandSpec, ...]] = tuple(
     spec
     for module in (
         organisation,
+        granting,
         worker,
         parameter,
         convention,

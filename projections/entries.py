@@ -17,17 +17,17 @@ from domain.centre import TradesApproved
 from domain.diploma_session import CandidateEntered, CandidateListClosed, MarksRecorded, MinutesSigned
 from domain.event import Event
 from domain.group import AttendanceLocked, SeatFreed, SeatTaken, SessionsHeld
-from domain.learner import outcome, review
+from domain.learner import outcome, privacy, review
 from domain.learner.admission import GroupJoined, GroupLeft, LearnerEnrolled, LearnerOriented
 from domain.learner.diploma import CandidateListed, DiplomaAwarded, ExamMarked
 from domain.learner.identification import DerogationGranted, EligibilityAssessed, IdentityRecorded, IdentityVerified
 from domain.learner.leaving import EnrolmentEnded
 from domain.learner.state import Learner, status_of
 from domain.learner.training import AttendanceRecorded, CompetenceAssessed, Training
-from domain.organisation import AccessGranted
+from domain.organisation import AccessGranted, AccessRevoked, EmergencyAccessOpened, EmergencyAccessReviewed
 from domain.parameter import ParameterSet
 from domain.streams import EVENTS, KINDS
-from domain.worker import LoginBound
+from domain.worker import LoginBound, WorkerLeft
 from projections.view import Column, EntryView, Index, Row
 
 Changes: TypeAlias = dict[str, tuple[Any, Any]]  # field → (before, after)
@@ -129,6 +129,12 @@ def _withdrawn(before: Learner, event: review.FactWithdrawn, after: Learner) -> 
     }
 
 
+def _closed_families(before: Learner, event: Event, after: Learner) -> Changes:
+    """The families nothing more is recorded of; and that what was in force of them no longer is."""
+    then, now = sorted(before.privacy.closed), sorted(after.privacy.closed)
+    return {"closed_families": (then, now), **_identity(before, event, after)}
+
+
 def _seats(before: Any, _event: Event, after: Any) -> Changes:
     return {"seats": (len(before.seats), len(after.seats))}
 
@@ -154,6 +160,18 @@ def _parameter(before: Any, event: ParameterSet, _after: Any) -> Changes:
 def _login(before: Any, event: LoginBound, after: Any) -> Changes:
     held = before.logins.get(event.issuer)
     return {"login": (held.version if held else None, after.version)}
+
+
+def _departed(before: Any, event: WorkerLeft, _after: Any) -> Changes:
+    return {"left_on": (before.left_on, event.left_on)}
+
+
+def _revoked(_before: Any, _event: AccessRevoked, _after: Any) -> Changes:
+    return {"in_force": (True, False)}
+
+
+def _reviewed(_before: Any, event: EmergencyAccessReviewed, _after: Any) -> Changes:
+    return {"finding": (None, event.finding)}
 
 
 def _candidates(before: Any, _event: Event, after: Any) -> Changes:
@@ -197,6 +215,8 @@ CHANGES: Final[Mapping[type[Event], Change]] = {
     outcome.OutcomeVerified: _outcome,
     review.FlagSettled: _settled,
     review.FactWithdrawn: _withdrawn,
+    privacy.ErasureDecided: _closed_families,
+    privacy.NewGroundStated: _closed_families,
     SeatTaken: _seats,
     SeatFreed: _seats,
     SessionsHeld: _sessions,
@@ -204,18 +224,26 @@ CHANGES: Final[Mapping[type[Event], Change]] = {
     TradesApproved: _trades,
     ParameterSet: _parameter,
     LoginBound: _login,
+    WorkerLeft: _departed,
+    AccessRevoked: _revoked,
+    EmergencyAccessReviewed: _reviewed,
     CandidateEntered: _candidates,
     CandidateListClosed: _closed,
     MarksRecorded: _marks,
     MinutesSigned: _signed,
 }
 
-# Whom an event on another stream is about: a learner, or the worker a grant is given to.
-SUBJECT: Final[Mapping[type[Event], Callable[[Any], UUID]]] = {
-    SeatTaken: lambda event: event.learner,
-    SeatFreed: lambda event: event.learner,
-    CandidateEntered: lambda event: event.learner,
-    AccessGranted: lambda event: event.subject,
+# Whom an event on another stream is about: a learner, or the worker a grant is given to or taken from.
+SUBJECT: Final[Mapping[type[Event], Callable[[Any, Any], UUID | None]]] = {
+    SeatTaken: lambda _before, event: event.learner,
+    SeatFreed: lambda _before, event: event.learner,
+    CandidateEntered: lambda _before, event: event.learner,
+    AccessGranted: lambda _before, event: event.subject,
+    AccessRevoked: lambda before, event: held.subject if (held := before.grants.get(event.grant)) else None,
+    EmergencyAccessOpened: lambda _before, event: event.learner,
+    EmergencyAccessReviewed: lambda before, event: (
+        held.learner if (held := before.emergencies.get(event.emergency)) else None
+    ),
 }
 
 _ENCODE: Final = msgspec.json.Encoder().encode
@@ -237,7 +265,7 @@ def entries_of(_stream: UUID, before: Any, event: Event, after: Any) -> list[Row
             by.org,
             by.src,
             None if why is msgspec.UNSET else why.code,
-            subject(event) if subject else None,
+            subject(before, event) if subject else None,
             _ENCODE(changed).decode() if changed else None,
         )
     ]

@@ -32,14 +32,15 @@ def appoint_command(subject: str, name: str, organisation: str, kind: str, as_js
 
     forsa = compose(settings_for(*PROCESS_NEEDS))
     ids = {"worker": uuid4(), "organisation": uuid4(), "grant": uuid4()}
-    worker, org = ids["worker"], ids["organisation"]
-    by = By(actor=worker, role="operator", org=org, src="console")
+    worker, org, installation = ids["worker"], ids["organisation"], uuid4()
+    by = By(actor=installation, role="operator", org=org, src="console")  # nobody grants access to themselves
     called = LocalName(ar=organisation) if script_of(organisation) == "arabic" else LocalName(fr=organisation)
     try:
         if forsa.grants.holders(forsa.today()):
             raise Ended(PROBLEMS, "Somebody holds access already: an operator grants more (POST …/grants).")
         for command in (
             RegisterOrganisation(organisation=org, kind=kind, name=called),
+            RecordWorker(worker=installation, name="Forsa", organisation=org, function="system"),
             RecordWorker(worker=worker, name=name, organisation=org, function="system"),
             BindLogin(worker=worker, issuer=forsa.settings.token_issuer, subject=subject),
             GrantAccess(organisation=org, grant=ids["grant"], subject=worker, role="operator", scope="national"),

@@ -24,6 +24,7 @@ CENTRE: Final = id_of("centre")
 CONVENTION: Final = id_of("convention")
 CLASS: Final = id_of("group", "class")
 WORKSHOP: Final = id_of("group", "workshop")
+OF_PLACES: Final = ("centre", "convention")  # scopes that are granted once there is such a place
 SYSTEM: Final = Colleague("operator", "Forsa", "ministry", "system", "national")
 
 
@@ -33,10 +34,16 @@ def tell_setting(teller: Teller) -> None:
     _tell_organisations(teller, start)
     for colleague in (SYSTEM, *COLLEAGUES):
         _tell_worker(teller, colleague, start)
+    for colleague in (SYSTEM, *COLLEAGUES):
+        if colleague.scope not in OF_PLACES:
+            _tell_grant(teller, colleague, start)
     closed = " ".join(map(str, closed_days(teller)))
     command = SetParameter(name="closed_days", value=closed, valid_from=start, authority="invented circular 1")
     teller.does("ministry", "closed days", told(teller, command, start))
     _tell_centre(teller, start)
+    for colleague in COLLEAGUES:
+        if colleague.scope in OF_PLACES:
+            _tell_grant(teller, colleague, start)
     _tell_groups(teller)
 
 
@@ -63,16 +70,22 @@ def _tell_worker(teller: Teller, who: Colleague, start: date) -> None:
     teller.does("operator", f"worker {who.role}", told(teller, record, start))
     login = BindLogin(worker=worker, issuer=DEVELOPMENT_ISSUER, subject=f"demo-{who.role}")
     teller.does("operator", f"login {who.role}", told(teller, login, start))
+
+
+def _tell_grant(teller: Teller, who: Colleague, start: date) -> None:
+    """The colleague may act. The operator grants everybody's access but its own."""
+    organisation = id_of("organisation", who.organisation)
     grant = GrantAccess(
         organisation=organisation,
         grant=id_of("grant", who.role),
-        subject=worker,
+        subject=id_of("worker", who.role),
         role=who.role,
         scope=who.scope,
         scope_id=_scope_id(who, organisation),
         valid_from=start,
     )
-    teller.does("operator", f"grant {who.role}", told(teller, grant, start))
+    granter = "ministry" if who is SYSTEM else "operator"
+    teller.does(granter, f"grant {who.role}", told(teller, grant, start))
 
 
 def _scope_id(who: Colleague, organisation: UUID) -> str:

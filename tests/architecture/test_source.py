@@ -26,6 +26,7 @@ LONGEST_FILE, LONGEST_FUNCTION = 300, 45
 # A file that is longer, and why it is not two.
 LONG_FILES = {
     "domain/casebook.py": "one door to the streams: execute, read, guard and claim are one argument",
+    "domain/organisation.py": "one noun, one file: its events, state, commands and refusals",
     "domain/group.py": "one noun, one file: its events, state, commands and rules",
     "domain/diploma_session.py": "one noun, one file: its events, state, commands and rules",
     "domain/learner/admission.py": "one stage, one file: its events, state, commands and refusals",

@@ -2,6 +2,7 @@
 
 One file a tag in events/, one a sealed content in personal/. Each holds two forms: `full`, as it is written, and
 `least`: optional values null, one item a list, and fields that have a default left out, as a release before them wrote.
+An event that was given a field since has another file, `<tag>.2`, in the form it is written in now.
 """
 
 from __future__ import annotations
@@ -47,9 +48,14 @@ def file_of(directory: Path, name: str) -> Path:
     return directory / f"{name}.json"
 
 
+def tag_in(name: str) -> str:
+    """The tag whose form the golden file of this name holds: `a.b-c` and `a.b-c.2` are both of `a.b-c`."""
+    return ".".join(name.split(".")[:2])
+
+
 def goldens(directory: Path) -> Iterator[tuple[str, Golden]]:
-    """Every golden file there, by name."""
-    for path in sorted(directory.glob("*.json")):
+    """Every golden file there, by name, an older form before a newer one."""
+    for path in sorted(directory.glob("*.json"), key=lambda each: each.stem):
         yield path.stem, msgspec.json.decode(path.read_bytes(), type=Golden)
 
 
@@ -61,6 +67,16 @@ def values_of(value: Any) -> Any:
     if isinstance(value, list):
         return [values_of(each) for each in value]
     return value.isoformat() if isinstance(value, date) else str(value) if isinstance(value, UUID) else value
+
+
+def as_of(then: Any, now: Any) -> Any:
+    """The values `now` without the fields that `then` has not and that are None: what was not recorded then."""
+    match then, now:
+        case Mapping(), Mapping():
+            return {key: as_of(then.get(key), each) for key, each in now.items() if key in then or each is not None}
+        case list(), list() if len(then) == len(now):
+            return [as_of(*pair) for pair in zip(then, now, strict=True)]
+    return now
 
 
 def least_of(kind: inspect.Type, stored: Any) -> Any:

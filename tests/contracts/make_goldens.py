@@ -1,10 +1,12 @@
 """`python -m tests.contracts.make_goldens` writes the golden files that are missing, and never touches one that is.
 
 A golden file that exists has been shipped: data in that form may be stored for ever. What it forbids needs a new tag.
+A field added to a shipped event needs a second example of it beside the first: it makes `<tag>.2`.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -50,7 +52,12 @@ def write_missing(path: Path, golden: Golden) -> bool:
 
 def make() -> list[Path]:
     """Writes what is missing; returns it."""
-    wanted = [(file_of(EVENTS_DIR, tag_of(type(each))), golden_event(each)) for each in stored_examples.EVENTS]
+    forms = Counter[str]()
+    wanted = []
+    for each in stored_examples.EVENTS:
+        forms[tag := tag_of(type(each))] += 1
+        name = tag if forms[tag] == 1 else f"{tag}.{forms[tag]}"
+        wanted.append((file_of(EVENTS_DIR, name), golden_event(each)))
     wanted += [(file_of(PERSONAL_DIR, type(each).__name__), golden_personal(each)) for each in stored_examples.PERSONAL]
     for directory in (EVENTS_DIR, PERSONAL_DIR):
         directory.mkdir(exist_ok=True)

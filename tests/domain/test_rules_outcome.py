@@ -96,7 +96,8 @@ def test_an_outcome_needs_no_diploma() -> None:
 
 def test_an_outcome_of_a_running_enrolment_is_refused() -> None:
     learner = given(*ATTENDING).casebook.load("learner", AMINA).state
-    act = Act(by=CASEWORKER, on=TODAY, today=TODAY, parameters=Parameters(), nonce=UUID(int=1))
+    noon = datetime.combine(TODAY, time(12), UTC)
+    act = Act(by=CASEWORKER, on=TODAY, today=TODAY, now=noon, parameters=Parameters(), nonce=UUID(int=1))
     with pytest.raises(Refused) as refused:
         declare_outcome(DECLARE_OUTCOME, act, learner=learner)
     assert refused.value.broken == (EnrolmentNotEnded(pointer="/enrolment"),)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 from uuid import UUID, uuid5
 
 import msgspec
@@ -30,9 +30,20 @@ from domain.learner.leaving import EnrolmentEnded
 from domain.learner.outcome import OutcomeDeclared, OutcomePlace, OutcomeVerified
 from domain.learner.review import FactWithdrawn, FlagSettled
 from domain.learner.training import AttendanceRecorded, CompetenceAssessed, DayMark, FlaggedDay
+from domain.organisation import EmergencyAccessOpened, EmergencyAccessReviewed
 from domain.sealed import clear
 from domain.values import file_number
-from tests.examples.people import CASEWORKER, COORDINATOR, DELEGATION, DIRECTORATE, EDUCATOR, EN_AGENT, id_of
+from tests.examples.people import (
+    AREF,
+    CASEWORKER,
+    COORDINATOR,
+    DELEGATION,
+    DIRECTORATE,
+    DIRECTORATE_OFFICE,
+    EDUCATOR,
+    EN_AGENT,
+    id_of,
+)
 from tests.examples.places import (
     CENTRE,
     CLASS,
@@ -283,6 +294,19 @@ FLAG_SETTLED = FlagSettled(
 )
 FACT_WITHDRAWN = FactWithdrawn(on=date(2025, 10, 13), by=COORDINATOR, why=Why("entry_error"), version=8)
 
+# ── read in an emergency ─────────────────────────────────────────────────────────────────────────────────────────────
+
+EMERGENCY = id_of("emergency/amina")
+EMERGENCY_OPENED = EmergencyAccessOpened(
+    on=date(2026, 1, 12),
+    by=DIRECTORATE,
+    why=Why("immediate_danger"),
+    emergency=EMERGENCY,
+    learner=AMINA,
+    until=datetime(2026, 1, 12, 15, tzinfo=UTC),  # scenarios act at noon
+)
+EMERGENCY_REVIEWED = EmergencyAccessReviewed(on=date(2026, 1, 13), by=AREF, emergency=EMERGENCY, finding="justified")
+
 # ── named states: the whole history that leads there ─────────────────────────────────────────────────────────────────
 
 IDENTIFIED: History = (*WORLD, (AMINA, LEARNER_IDENTIFIED))
@@ -293,6 +317,7 @@ ENROLLED: History = (*ORIENTED, (AMINA, LEARNER_ENROLLED))
 SEATED: History = (*ENROLLED, (AMINA, GROUP_JOINED), (WORKSHOP, SEAT_TAKEN), (WORKSHOP, SESSIONS_HELD))
 ATTENDING: History = (*SEATED, (AMINA, ATTENDANCE_RECORDED))
 FLAGGED: History = (*SEATED, (AMINA, FLAGGED_ATTENDANCE))
+EMERGENCY_OPEN: History = (*ATTENDING, (DIRECTORATE_OFFICE, EMERGENCY_OPENED))
 ASSESSED_IN_TRADE: History = (*ATTENDING, (AMINA, COMPETENCE_ASSESSED), (SESSION, SESSION_OPENED))
 CANDIDATE: History = (*ASSESSED_IN_TRADE, (SESSION, CANDIDATE_ENTERED), (AMINA, CANDIDATE_LISTED))
 LIST_IS_CLOSED: History = (*CANDIDATE, (SESSION, LIST_CLOSED))

@@ -11,12 +11,17 @@ from uuid import UUID
 from domain.centre import CentreOpened, TradesApproved
 from domain.convention import ConventionSigned, Party, SeasonTarget
 from domain.diploma_session import CandidateListClosed, Mark, MarksRecorded, MinutesSigned, Result, SessionOpened
-from domain.event import Event
+from domain.event import Event, Why
 from domain.group import AttendanceLocked, GroupOpened, HeldSession, SessionsHeld, Slot, TimetableSet
-from domain.organisation import AccessGranted, LocalName, OrganisationRegistered
+from domain.organisation import (
+    AccessGranted,
+    AccessRevoked,
+    LocalName,
+    OrganisationRegistered,
+)
 from domain.parameter import NATIONAL, ParameterSet
 from domain.sealed import clear
-from domain.worker import Login, LoginBound, WorkerPerson, WorkerRecorded
+from domain.worker import Login, LoginBound, WorkerLeft, WorkerPerson, WorkerRecorded
 from tests.examples.people import (
     AREF,
     AREF_OFFICE,
@@ -99,6 +104,8 @@ ACCESS_GRANTED = AccessGranted(
     purpose="duty",
     valid_from=START,
 )
+ACCESS_REVOKED = AccessRevoked(on=date(2026, 6, 30), by=OPERATOR, why=Why("post_left"), grant=GRANT)
+WORKER_LEFT = WorkerLeft(on=date(2026, 6, 30), by=COORDINATOR, left_on=date(2026, 6, 30))
 WORKERS: History = ((WORKER, WORKER_RECORDED), (JURY_MEMBER, JURY_MEMBER_RECORDED))
 
 # ── parameter, centre, convention ────────────────────────────────────────────────────────────────────────────────────

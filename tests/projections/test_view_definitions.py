@@ -120,6 +120,7 @@ def test_every_tag_that_changes_something_says_what() -> None:
     adding = {
         "organisation.registered", "organisation.access-granted", "worker.recorded", "convention.signed",
         "centre.opened", "group.opened", "group.timetable-set", "diploma-session.opened",
+        "organisation.emergency-access-opened",
     }  # fmt: skip
     assert {tag for tag, event_class in EVENTS.items() if event_class not in entries.CHANGES} == adding
 
