@@ -132,6 +132,7 @@ def settings_of(web_dsn: str, keys_dsn: str, token_key: Path) -> Settings:
         token_issuer=DEVELOPMENT_ISSUER,
         token_audience="forsa",
         token_jwks_file="",
+        token_jwks_url="",
         host="127.0.0.1",
         port=8000,
         log_format="json",
