@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import hmac
 import itertools
+import logging
 import os
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
@@ -30,6 +31,7 @@ from projections.reading import Views
 from projections.records.disclosures import DisclosureLog
 from runtime.databases import PROCESS_NEEDS
 from runtime.grants import Grants, access_reader
+from runtime.key_sources import KeysUnavailable
 from runtime.keyring import Keyring
 from runtime.mapper import ForsaMapper
 from runtime.master_key import Secrets, secrets_from
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from api.parts import Parts
 
 RELEASE: Final = "0.1.0"
+_log = logging.getLogger(__name__)
 Pool = ConnectionPool[Connection[Any]]
 
 
@@ -158,7 +161,8 @@ def api_parts(forsa: Forsa, verifier: TokenVerifier) -> Parts:
     def verify(token: str) -> Login | None:
         try:
             return verifier.verify(token)
-        except TokenRefused:
+        except TokenRefused as refused:
+            _log.info("token refused: %s", refused.reason)
             return None
 
     return Parts(
@@ -185,6 +189,7 @@ OUTAGES: Final[tuple[type[Exception], ...]] = (
     InterfaceError,
     psycopg.OperationalError,
     psycopg.InterfaceError,
+    KeysUnavailable,
 )
 
 

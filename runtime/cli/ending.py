@@ -35,6 +35,7 @@ def ending_of(error: Exception) -> tuple[int, list[str]]:
     from domain.errors import Refused, TooOld
     from runtime.embedded_postgres import EmbeddedPostgresError
     from runtime.grants import AccessUnreadable
+    from runtime.key_sources import BadKeySet
     from runtime.migrate import MigrationError
     from runtime.recorder import LosesEvents
     from runtime.seal import WrongMasterKey
@@ -45,6 +46,8 @@ def ending_of(error: Exception) -> tuple[int, list[str]]:
         return USAGE, [*error.errors, "`forsa config` lists every setting."]
     if isinstance(error, WrongMasterKey):
         return USAGE, ["The master key does not open the stored keys: set the FORSA_MASTER_KEY they were made with."]
+    if isinstance(error, BadKeySet):
+        return USAGE, [f"FORSA_TOKEN_JWKS_FILE: {error}"]
     if isinstance(error, DevelopmentRefused):
         return USAGE, [str(error)]
     if isinstance(error, (EmbeddedPostgresError, MigrationError, LosesEvents, TooOld)):

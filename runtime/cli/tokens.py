@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.option("--role", help="For the first worker who holds this role today.")
 @click.option("--worker", type=click.UUID, help="For this worker (stream id).")
 @click.option("--all", "every", is_flag=True, help="One for each role that someone holds today.")
-@click.option("--hours", default=8, show_default=True, type=click.IntRange(1, 24 * 30), help="How long it is good.")
+@click.option("--hours", default=8, show_default=True, type=click.IntRange(1, 24), help="How long it is good.")
 @click.option("--env", "as_env", is_flag=True, help="As `export TOKEN_CASEWORKER=…` lines, for eval.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def token_command(role: str | None, worker: UUID | None, every: bool, hours: int, as_env: bool, as_json: bool) -> None:
