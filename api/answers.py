@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final
-from uuid import UUID
 
 import msgspec
 from flask import Response, request
 
 from api.blueprint import ForsaBlueprint, View
 from api.parts import Parts
-from api.preconditions import asked_position, at_least, not_reached, refuse_unreached
+from api.preconditions import at_least, not_reached
 from api.problems import OK, bad_parameter
 from api.reference import QUERY
-from domain.casebook import Loaded
 
 MOMENT: Final = ("as_of", "at_least")
 
@@ -48,18 +46,6 @@ def add_read(
     asked.__doc__ = view.func.__doc__ if isinstance(view, partial) else view.__doc__
     asked.__dict__.update(view.__dict__)  # what smorest's decorators left on it
     blueprint.add(asked, rule, method, name, parameters=[QUERY[each] for each in asks], **{"x-answer": of})
-
-
-def seen(parts: Parts, kind: str, stream: UUID) -> tuple[Loaded, int]:
-    """The stream as of the moment asked for, from the log itself, and the position that means.
-
-    Raises Refused(UnknownStream) when it is not of this kind, Problem where the moment cannot be answered.
-    """
-    position = asked_position(parts)
-    if position is None:
-        position = parts.log.max_position()
-    refuse_unreached(position)
-    return parts.casebook.load(kind, stream, position), position
 
 
 def wait_for_views(parts: Parts, *views: str, upto: int | None = None) -> None:

@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 from flask import Response, request
 
-from api.answers import MOMENT, add_read, answer, seen, wait_for_views
+from api.answers import MOMENT, add_read, answer, wait_for_views
 from api.blueprint import ForsaBlueprint
 from api.cursors import asked_after, asked_limit, next_page
 from api.filters import asked_centre, asked_season
@@ -19,6 +19,7 @@ from api.forms import read_day
 from api.links import links_of
 from api.parts import Parts
 from api.problems import bad_parameter
+from api.seeing import reach, seen
 from domain.casebook import Stream
 from domain.event import Event
 from domain.group import Group, HeldSession, SeatFreed, SeatTaken
@@ -83,7 +84,7 @@ def list_groups(parts: Parts) -> Response:
     """Groups in a fixed order, of one centre or season where asked: how full they are and what was held last."""
     limit, after = asked_limit(), asked_after(parts, "list-groups", UUID)
     wait_for_views(parts, "group_register")
-    found = parts.views.groups(after=after, limit=limit + 1, centre=asked_centre(), season=asked_season())
+    found = parts.views.groups(reach(parts), after=after, limit=limit + 1, centre=asked_centre(), season=asked_season())
     more = found.value[limit - 1].group if len(found.value) > limit else None
     kept = {name: request.args[name] for name in ("centre", "season", "limit") if name in request.args}
     return answer(GroupList(found.value[:limit], found.position), headers=next_page(parts, "list-groups", more, **kept))
@@ -95,7 +96,7 @@ def get_attendance(parts: Parts, group: UUID) -> Response:
     It has no ETag: the marks stand on the learners' streams, so the group's version does not tell them apart.
     """
     week, component = _asked_week(), _asked_component()
-    loaded, position = seen(parts, "group", group)
+    loaded, position, _ = seen(parts, "group", group)
     state: Group = loaded.state
     seats = seated_in(loaded.stream.events, week)
     streams = parts.casebook.streams.load(list(dict.fromkeys(seats.values())), position)

@@ -18,6 +18,8 @@ from api.languages import say
 from api.links import self_link
 from api.parts import Parts
 from api.preconditions import asked_position
+from api.seeing import admitted, fact_seen, facts_shown, unknown
+from domain.access import Sight
 from domain.kind import Kind
 from domain.organisation import LocalName
 from domain.streams import KINDS, fold
@@ -93,10 +95,11 @@ def get_timeline(parts: Parts, kind: Kind, stream: UUID) -> Response:
     wait_for_views(parts, "entries", upto=upto)
     found = parts.views.timeline(stream, upto=upto, after=after, limit=limit + 1)
     position = found.position if upto is None else upto
-    parts.casebook.load(kind.name, stream, position)  # another kind's stream, or one not there yet, is not found
-    names = _centre_names(parts, [line.facts for line in found.value])
-    items = [_told(line, names) for line in found.value[:limit]]
-    more = items[-1].version if len(found.value) > limit else None
+    sight = _admitted(parts, kind, stream, position)
+    told = [line for line in found.value[:limit] if fact_seen(sight, line.version, line.facts)]
+    names = _centre_names(parts, [line.facts for line in told])
+    items = [_told(line, facts_shown(sight, line.facts), names) for line in told]
+    more = found.value[limit - 1].version if len(found.value) > limit else None
     return answer(Timeline(items, position, found.stale), headers=_next(parts, stream, more))
 
 
@@ -106,19 +109,33 @@ def get_audit_trail(parts: Parts, kind: Kind, stream: UUID) -> Response:
     wait_for_views(parts, "entries", upto=upto)
     found = parts.views.audit_trail(stream, upto=upto, after=after, limit=limit + 1)
     position = found.position if upto is None else upto
-    parts.casebook.load(kind.name, stream, position)
-    names = _centre_names(parts, [trace.after for trace in found.value])
-    items = [_traced(trace, names) for trace in found.value[:limit]]
-    more = items[-1].position if len(found.value) > limit else None
+    sight = _admitted(parts, kind, stream, position)
+    traced = [trace for trace in found.value[:limit] if _is_seen(sight, stream, trace)]
+    names = _centre_names(parts, [trace.after for trace in traced])
+    items = [_traced(trace, sight, names) for trace in traced]
+    more = found.value[limit - 1].position if len(found.value) > limit else None
     return answer(AuditTrail(items, position, found.stale), headers=_next(parts, stream, more))
 
 
-def _told(line: Line, names: Mapping[str, LocalName]) -> TimelineItem:
+def _admitted(parts: Parts, kind: Kind, stream: UUID, position: int) -> Sight | None:
+    """The reader's sight. Raises Refused: another kind's stream, one out of scope or not there yet is not found."""
+    sight = admitted(parts, parts.casebook.load(kind.name, stream))
+    parts.casebook.load(kind.name, stream, position)
+    if sight is not None and sight.level == "summary":
+        raise unknown(kind.name, stream)
+    return sight
+
+
+def _is_seen(sight: Sight | None, stream: UUID, trace: Trace) -> bool:
+    return fact_seen(sight, trace.version if trace.stream == stream else None, trace.after)
+
+
+def _told(line: Line, facts: Mapping[str, Any], names: Mapping[str, LocalName]) -> TimelineItem:
     return TimelineItem(
         position=line.position,
         version=line.version,
         tag=line.tag,
-        sentence=_sentence(line.tag, line.on, line.why, line.facts, names),
+        sentence=_sentence(line.tag, line.on, line.why, facts, names),
         occurred_on=line.on,
         recorded_at=line.recorded_at,
         actor=line.actor,
@@ -129,21 +146,22 @@ def _told(line: Line, names: Mapping[str, LocalName]) -> TimelineItem:
     )
 
 
-def _traced(trace: Trace, names: Mapping[str, LocalName]) -> TrailItem:
+def _traced(trace: Trace, sight: Sight | None, names: Mapping[str, LocalName]) -> TrailItem:
+    after = facts_shown(sight, trace.after)
     return TrailItem(
         position=trace.position,
         stream=trace.stream,
         version=trace.version,
         what=trace.what,
-        sentence=_sentence(trace.what, trace.on, trace.why, trace.after, names),
+        sentence=_sentence(trace.what, trace.on, trace.why, after, names),
         actor=trace.actor,
         role=trace.role,
         org=trace.org,
         src=trace.src,
         recorded_at=trace.recorded_at,
         occurred_on=trace.on,
-        before=trace.before,
-        after=trace.after,
+        before=facts_shown(sight, trace.before),
+        after=after,
         why=trace.why,
         raw=_raw(trace.what, trace.stream, trace.version),
     )

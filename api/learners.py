@@ -20,13 +20,19 @@ from api.links import links_of, self_link
 from api.parts import Parts
 from api.preconditions import asked_position, refuse_unreached
 from api.problems import Problem, bad_parameter
+from api.seeing import admitted_learner, person_shown, reach, shown, sight_on
+from domain.access import Sight
+from domain.casebook import Loaded
 from domain.learner.identification import Contacts, Identity
+from domain.learner.standing import Standing
 from domain.learner.state import LIFE_CYCLE, Learner
 from domain.sealed import Erased, SealedFact
+from domain.streams import KINDS, fold
 from projections.learner_directory import Found, SearchPlace
 from projections.learner_record import LearnerRecord, record_of
+from projections.within import RELATIONS
 
-FILTERS: Final = ("centre", "season", "status")
+FILTERS: Final = ("relation", "centre", "season", "status")
 PAGE: Final = ("limit", "cursor")
 
 
@@ -37,9 +43,10 @@ class LearnerAnswer(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     position: int
     stale: bool  # the view could not take in this learner's last events
+    sight: str  # full | episode (of yours, as it stood when it ended) | summary (a transfer to you was requested)
     status: str
     status_text: str
-    identity: Identity | None  # None once erased
+    identity: Identity | None  # None once erased, or where names are not for you
     contacts: Contacts | None
     erased: bool
     record: LearnerRecord
@@ -97,58 +104,103 @@ def register_learners(parts: Parts, blueprint: ForsaBlueprint) -> None:
 
 
 def get_learner(parts: Parts, learner: UUID) -> Response:
-    """A learner's record: of now, or as it was known at a moment."""
-    record, state, position, stale = _record(parts, learner)
-    identity, contacts = _opened(parts, learner, state.identification.identity, state.identification.contacts)
-    shown = LearnerAnswer(
+    """A learner's record as far as it is yours to see: of now, or as it was known at a moment."""
+    record, state, position, stale, sight = _record(parts, learner)
+    facts = state.identification
+    wanted = facts.identity if sight.identity else None, facts.contacts if sight.contacts else None
+    identity, contacts = _opened(parts, learner, *wanted)
+    body = LearnerAnswer(
         id=learner,
         version=record.version,
         position=position,
         stale=stale,
+        sight=sight.level,
         status=record.status,
         status_text=say(f"status.{record.status}"),
-        identity=None if isinstance(identity, Erased) else identity,
+        identity=None if isinstance(identity, Erased) else person_shown(identity, sight),
         contacts=None if isinstance(contacts, Erased) else contacts,
         erased=isinstance(identity, Erased),
         record=record,
         links=links_of("learner", learner),
     )
-    return answer(shown, version=record.version)
+    return answer(body, version=record.version)
 
 
 def list_learners(parts: Parts) -> Response:
-    """Learners in a fixed order, without names: of one centre, season or status where asked."""
+    """Learners you may see, in a fixed order, without names: of one centre, season or status where asked.
+
+    `relation`: those of your centres now (current), of an earlier episode (former), or whose transfer to you was
+    requested.
+    """
     limit, after, filters = asked_limit(), asked_after(parts, "list-learners", UUID), _filters()
     wait_for_views(parts, "learner_record")
-    found = parts.views.learner_records(after=after, limit=limit + 1, **filters)
+    found = parts.views.learner_records(reach(parts), after=after, limit=limit + 1, **filters)
     more = found.value[limit - 1].learner if len(found.value) > limit else None
     kept = {name: request.args[name] for name in (*FILTERS, "limit") if name in request.args}
     headers = next_page(parts, "list-learners", more, **kept)
-    return answer(LearnerList(found.value[:limit], found.position), headers=headers)
+    return answer(LearnerList(_seen(parts, found.value[:limit]), found.position), headers=headers)
 
 
 def search_learners(parts: Parts, text: str) -> Response:
-    """A page of the learners this text finds; the following page is asked with the same body."""
+    """A page of your learners that this text finds; the following page is asked with the same body."""
     limit, after = asked_limit(), asked_after(parts, "search-learners", SearchPlace)
     wait_for_views(parts, "learner_directory")
-    found = parts.views.search(text, limit=limit + 1, after=after)
+    found = parts.views.search(reach(parts), text, limit=limit + 1, after=after)
     more = found.value[limit - 1].place if len(found.value) > limit else None
     headers = next_page(parts, "search-learners", more, limit=str(limit))
-    return answer(LearnersFound([_found(each) for each in found.value[:limit]], found.position), headers=headers)
+    mine = [each for each in found.value[:limit] if (sight := _sight(parts, each)) and sight.level == "full"]
+    return answer(LearnersFound([_found(each) for each in mine], found.position), headers=headers)
 
 
-def _record(parts: Parts, learner: UUID) -> tuple[LearnerRecord, Learner, int, bool]:
-    """Record, state, position and whether the view is stale for this learner. Raises Problem, Refused where unknown."""
+def _seen(parts: Parts, records: list[LearnerRecord]) -> list[LearnerRecord]:
+    """Those the sender may see, each cut to their sight: a former centre's is folded up to its episode's end."""
+    sights = [(record, sight_on(parts, record.learner, record.standing)) for record in records]
+    former = [record.learner for record, sight in sights if sight and sight.upto]
+    streams = parts.casebook.streams.load(former) if former else {}
+    seen = []
+    for record, sight in sights:
+        if sight is None:
+            continue
+        if sight.upto is not None:
+            events = streams[record.learner].events[: sight.upto]
+            record = record_of(record.learner, fold(KINDS["learner"], events))  # noqa: PLW2901 - the same learner's, earlier
+        seen.append(shown(record, sight))
+    return seen
+
+
+def _sight(parts: Parts, found: Found) -> Sight | None:
+    standing = Standing(custody=found.custody, org=found.org, province=found.province, episodes=())
+    return sight_on(parts, found.learner, standing)
+
+
+def _record(parts: Parts, learner: UUID) -> tuple[LearnerRecord, Learner, int, bool, Sight]:
+    """Record, state, position, whether the view is stale, and the sight they are cut to.
+
+    Raises Problem, Refused where the learner is unknown, to the reader or altogether.
+    """
     asked = asked_position(parts)
     if asked is not None:
         refuse_unreached(asked)
-        state: Learner = parts.casebook.load("learner", learner, asked).state
-        return record_of(learner, state), state, asked, False
+        sight = admitted_learner(parts, parts.casebook.load("learner", learner))
+        then = parts.casebook.load("learner", learner, asked)
+        state = _upto(then, sight.upto)
+        return shown(record_of(learner, state), sight), state, asked, False, sight
     wait_for_views(parts, "learner_record")
-    seen = parts.views.learner_record(learner)
-    if seen.value is None:  # unknown, or parked before it ever had a row: then it is there and cannot be shown
-        raise Problem("unavailable" if seen.stale else "not-found")
-    return seen.value, parts.casebook.load("learner", learner, seen.position).state, seen.position, seen.stale
+    found = parts.views.learner_record(learner)
+    now = parts.casebook.load("learner", learner)
+    sight = admitted_learner(parts, now)
+    if found.value is None:  # parked before it ever had a row, or not there yet: it cannot be shown
+        raise Problem("unavailable" if found.stale else "not-found")
+    state = _upto(now, min(found.value.version, sight.upto or found.value.version))
+    record = found.value if found.value.version == state.version else record_of(learner, state)
+    return shown(record, sight), state, found.position, found.stale, sight
+
+
+def _upto(loaded: Loaded, version: int | None) -> Learner:
+    """The learner as of this version of the stream; None: all of it."""
+    is_whole = version is None or version >= loaded.stream.version
+    state: Learner = loaded.state if is_whole else fold(loaded.kind, loaded.stream.events[:version])
+    return state
 
 
 def _opened(parts: Parts, learner: UUID, *facts: SealedFact[Any] | None) -> list[Any]:
@@ -164,8 +216,10 @@ def _found(found: Found) -> LearnerFound:
 
 
 def _filters() -> dict[str, Any]:
-    """centre, season and status as asked. Raises Problem bad-parameter."""
-    status = request.args.get("status")
+    """relation, centre, season and status as asked. Raises Problem bad-parameter."""
+    relation, status = request.args.get("relation", "current"), request.args.get("status")
+    if relation not in RELATIONS:
+        raise bad_parameter("relation", expected=", ".join(RELATIONS))
     if status is not None and status not in LIFE_CYCLE:
         raise bad_parameter("status", expected=", ".join(LIFE_CYCLE))
-    return {"centre": asked_centre(), "season": asked_season(), "status": status}
+    return {"relation": relation, "centre": asked_centre(), "season": asked_season(), "status": status}

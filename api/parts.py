@@ -13,6 +13,7 @@ from uuid import UUID
 import msgspec
 
 from api.meter import Meter, Uncounted
+from domain.access import Held, Site
 from domain.casebook import Casebook
 from projections.reading import Views
 from projections.records.disclosures import DisclosureLog
@@ -29,30 +30,6 @@ class Login(Protocol):
     @property
     def subject(self) -> str:
         """The issuer's name for them."""
-        ...
-
-
-class HeldGrant(Protocol):
-    """One grant a worker may use today."""
-
-    @property
-    def role(self) -> str:
-        """A code of the role list."""
-        ...
-
-    @property
-    def scope(self) -> str:
-        """A code of the grant_scope list."""
-        ...
-
-    @property
-    def scope_id(self) -> str:
-        """What the scope is of; empty for national."""
-        ...
-
-    @property
-    def org(self) -> UUID:
-        """The organisation acted for."""
         ...
 
 
@@ -95,7 +72,9 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     disclosures: DisclosureLog
     verify: Callable[[str], Login | None]  # bearer token → login; None where the token proves nothing
     worker_of: Callable[[str, str], UUID | None]  # issuer, subject → the worker's stream id
-    grants_of: Callable[[UUID], Sequence[HeldGrant]]  # worker → the grants usable today; empty where unreadable
+    grants_of: Callable[[UUID], Sequence[Held]]  # worker → the grants usable now; unreadable is an outage
+    site_of: Callable[[UUID], Site | None]  # centre → where it stands and who runs it
+    sites: Callable[[], Sequence[Site]]  # every centre's
     body_digest: Callable[[bytes], bytes]  # HMAC with the secret of command bodies
     cursor_key: bytes  # 32 bytes: cursors are encrypted with it
     now: Callable[[], datetime]  # aware UTC

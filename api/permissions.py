@@ -1,21 +1,22 @@
 """Who may ask for what: one row a route. A route without a row stops the start.
 
-Commands have their roles in their own table row; reads and the rest stand here. Scopes (whose learners, which centre)
-come with the next issue: `in_scope` is their place.
+Commands have their roles in their own table row; reads and the rest stand here. Whose learners and which centre is
+decided by the scopes of the grants: for commands in `in_scope`, for reads of learners in `seeing.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 from uuid import UUID
 
 import msgspec
 from flask import Flask, g, request
 
-from api.parts import HeldGrant, Parts
+from api.parts import Parts
 from api.problems import Problem, bad_parameter
-from domain.kind import CommandSpec, Kind
+from domain.access import Held
+from domain.kind import Kind
 from domain.reference import code_list
 from domain.streams import COMMANDS, KINDS
 
@@ -76,12 +77,27 @@ class RouteWithoutRow(Exception):
 
 
 class Sender(msgspec.Struct, frozen=True):
-    """Who sent the request, in which role, for which organisation."""
+    """Who sent the request, and the grants that let it in: those of the route's roles, the usual role first."""
 
     worker: UUID
-    role: str
-    org: UUID
-    grants: tuple[HeldGrant, ...]
+    acting: tuple[Held, ...]
+    grants: tuple[Held, ...]  # every one they hold now
+
+    @property
+    def role(self) -> str:
+        """The route's usual role among those held."""
+        return self.acting[0].role
+
+    @property
+    def org(self) -> UUID:
+        """The organisation they act for in it."""
+        return self.acting[0].org
+
+    def parts_to_play(self) -> Iterator[tuple[str, UUID, tuple[Held, ...]]]:
+        """(role, organisation, grants) they may act in, in order. Emergency access is for reading alone."""
+        held = [each for each in self.acting if each.scope != "learner"]
+        for role, org in dict.fromkeys((each.role, each.org) for each in held):
+            yield role, org, tuple(each for each in held if (each.role, each.org) == (role, org))
 
 
 def roles_of(endpoint: str) -> tuple[str, ...]:
@@ -113,26 +129,16 @@ def sender() -> Sender:
     return found
 
 
-def in_scope(who: Sender) -> Callable[[CommandSpec, Mapping[str, Any]], None]:
-    """The check of scopes that the casebook calls with what the command reads. Every scope passes until issue 4."""
-
-    def check(_spec: CommandSpec, _read: Mapping[str, Any]) -> None:
-        assert who.grants, "a sender holds at least the grant that let the request in"
-
-    return check
-
-
 def _sender(parts: Parts, roles: Sequence[str]) -> Sender:
     worker = _worker(parts)
     grants = tuple(parts.grants_of(worker))
     wanted = request.headers.get("X-Forsa-Role")
     if wanted is not None and wanted not in code_list("role").codes:
         raise bad_parameter("X-Forsa-Role", expected=", ".join(roles))
-    held = {grant.role: grant.org for grant in reversed(grants)}
-    role = next((each for each in roles if each in held and wanted in (None, each)), None)
-    if role is None:
+    usable = [each for each in grants if each.role in roles and wanted in (None, each.role)]
+    if not usable:
         raise _not_your_role(roles)
-    return Sender(worker, role, held[role], grants)
+    return Sender(worker, tuple(sorted(usable, key=lambda each: roles.index(each.role))), grants)
 
 
 def _worker(parts: Parts) -> UUID:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -11,14 +11,17 @@ from uuid import UUID
 import msgspec
 from flask import Response
 
-from api.answers import add_read, answer, seen
+from api.answers import add_read, answer
 from api.blueprint import ForsaBlueprint
 from api.languages import say
 from api.links import links_of, self_link
 from api.parts import Parts
 from api.permissions import sender
 from api.problems import Problem
-from domain.kind import Kind
+from api.scopes import is_actable
+from api.seeing import fact_seen, facts_shown, seen
+from domain.casebook import Loaded
+from domain.kind import CommandSpec, Kind
 from domain.sealed import tag_of
 from domain.streams import COMMANDS, KINDS
 
@@ -80,18 +83,21 @@ def register_possible(parts: Parts, blueprints: Mapping[str, ForsaBlueprint]) ->
 
 def get_event(parts: Parts, kind: Kind, stream: UUID, version: int) -> Response:
     """One event as it is stored."""
-    loaded, _ = seen(parts, kind.name, stream)
+    loaded, _, sight = seen(parts, kind.name, stream)
     if not 1 <= version <= loaded.stream.version:
         raise Problem("not-found")
     event = loaded.stream.events[version - 1]
+    stored = msgspec.to_builtins(event, str_keys=True)
+    if not fact_seen(sight, version, stored):
+        raise Problem("not-found")
     place = parts.log.places_of(stream, version - 1)[0]
-    raw = msgspec.to_builtins(event, str_keys=True)
+    raw = facts_shown(sight, stored)
     return answer(EventShown(stream, version, place.position, place.recorded_at, tag_of(type(event)), raw))
 
 
 def get_possible_commands(parts: Parts, kind: Kind, stream: UUID) -> Response:
     """What may be done now, and what would allow the rest."""
-    loaded, position = seen(parts, kind.name, stream)
+    loaded, position, _ = seen(parts, kind.name, stream)
     status, version = loaded.kind.status_of(loaded.state), loaded.state.version
     roles = sorted({grant.role for grant in sender().grants})
     shown = PossibleCommands(
@@ -101,32 +107,41 @@ def get_possible_commands(parts: Parts, kind: Kind, stream: UUID) -> Response:
         status=status,
         status_text=say(f"status.{status}"),
         roles=roles,
-        commands=possible_commands(kind, stream, status, roles),
+        commands=possible_commands(parts, loaded, status),
         links=links_of(kind.name, stream),
     )
     return answer(shown, version=version)
 
 
-def possible_commands(kind: Kind, stream: UUID, status: str, roles: Sequence[str]) -> list[CommandShown]:
-    """Every command on a stream of this kind in this status, for someone who holds these roles."""
-    allowed = kind.life_cycle[status]
+def possible_commands(parts: Parts, loaded: Loaded, status: str) -> list[CommandShown]:
+    """Every command on this stream in this status, for the sender."""
+    kind, stream = loaded.kind, loaded.stream.id
     shown = []
     for spec in COMMANDS:
         if spec.kind != kind.name or spec.opens_stream:
             continue
-        reasons = []
-        if spec.name not in allowed:
-            # the texts say what the status allows; `in_status` says which statuses allow this command
-            when = sorted(each for each, names in kind.life_cycle.items() if spec.name in names)
-            reasons.append(
-                _reason("refusal", "not-allowed-now", status=status, allowed=sorted(allowed), in_status=when)
-            )
-        if not set(spec.roles) & set(roles):
-            reasons.append(_reason("problem", "not-your-role", roles=list(spec.roles)))
+        reasons = _against(parts, spec, loaded, status)
         href = f"{self_link(kind.name, stream)}/{spec.noun}"
         title = say(f"command.{spec.name}")
         shown.append(CommandShown(spec.name, title, "POST", href, not reasons, spec.replaces, reasons))
     return shown
+
+
+def _against(parts: Parts, spec: CommandSpec, loaded: Loaded, status: str) -> list[ReasonShown]:
+    """Why the sender may not do it now: the status, the role, the scope."""
+    life_cycle = loaded.kind.life_cycle
+    allowed = life_cycle[status]
+    reasons = []
+    if spec.name not in allowed:
+        # the texts say what the status allows; `in_status` says which statuses allow this command
+        when = sorted(each for each, names in life_cycle.items() if spec.name in names)
+        reasons.append(_reason("refusal", "not-allowed-now", status=status, allowed=sorted(allowed), in_status=when))
+    grants = [each for each in sender().grants if each.role in spec.roles and each.scope != "learner"]
+    if not grants:
+        reasons.append(_reason("problem", "not-your-role", roles=list(spec.roles)))
+    elif not is_actable(parts, grants, loaded, spec.name):
+        reasons.append(_reason("problem", "not-in-your-scope"))
+    return reasons
 
 
 def _reason(family: str, code: str, **params: Any) -> ReasonShown:

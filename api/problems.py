@@ -31,6 +31,7 @@ STATUS: Final[Mapping[str, int]] = {
     "bad-character": 400,
     "unauthenticated": 401,
     "not-your-role": 403,
+    "not-in-your-scope": 403,
     "login-not-bound": 403,
     "not-found": NOT_FOUND,
     "not-known-then": NOT_FOUND,

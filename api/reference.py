@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from api.cursors import MOST_ROWS, USUAL_ROWS
+from projections.within import RELATIONS
 
 
 def _query(name: str, description: str, example: Any, schema: dict[str, Any]) -> dict[str, Any]:
@@ -44,6 +45,13 @@ QUERY: Final[dict[str, dict[str, Any]]] = {
             {"type": "string", "format": "uuid"},
         ),
         _query("season", "Enrolled in this season: the year it starts in.", 2026, {"type": "integer"}),
+        _query(
+            "relation",
+            "Your learners now (current, the default), of an earlier episode of yours (former), or whose transfer"
+            " to you was requested and is not answered (requested).",
+            "current",
+            {"type": "string", "enum": list(RELATIONS)},
+        ),
         _query("status", "In this status only.", "enrolled", {"type": "string"}),
         _query("component", "A code of the list `component`.", "workshop", {"type": "string"}),
     )

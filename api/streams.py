@@ -10,12 +10,13 @@ from uuid import UUID
 import msgspec
 from flask import Response
 
-from api.answers import MOMENT, add_read, answer, seen
+from api.answers import MOMENT, add_read, answer
 from api.blueprint import ForsaBlueprint
 from api.forms import CURRENCY
 from api.links import links_of
 from api.parts import Parts
 from api.problems import Problem
+from api.seeing import seen
 from domain.centre import Centre
 from domain.convention import Convention
 from domain.diploma_session import DiplomaSession, Mark
@@ -248,7 +249,7 @@ def _register(parts: Parts, blueprint: ForsaBlueprint, name: str) -> None:
     def get(stream: UUID) -> Response:
         if name == "parameter" and stream != NATIONAL:
             raise Problem("not-found")  # any id would do for a kind that exists before its first event
-        loaded, position = seen(parts, name, stream)
+        loaded, position, _ = seen(parts, name, stream)
         status, version = loaded.kind.status_of(loaded.state), loaded.state.version
         body = StreamAnswer(stream, version, position, status, shown(loaded.state), links_of(name, stream))
         return answer(body, version=version)

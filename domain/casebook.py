@@ -38,7 +38,7 @@ from domain.event import By, Event, Why
 from domain.kind import Act, Changes, ClaimSource, Command, CommandSpec, Kind
 from domain.parameter import NATIONAL
 from domain.parameters import Parameters
-from domain.sealed import Erased, Keyring
+from domain.sealed import Clear, Erased, Keyring, sealed_at, sealed_fields
 from domain.streams import KINDS, REDRAWN, claim_refusal, fold, spec_of
 from domain.values import today_in_casablanca
 
@@ -139,6 +139,15 @@ class Loaded(msgspec.Struct, frozen=True):
     state: Any
 
 
+class Consulted(msgspec.Struct, frozen=True):
+    """What one attempt read, for whoever must say whether its sender may: `beside` with the JSON pointer of each."""
+
+    spec: CommandSpec
+    command: Command
+    primary: Loaded
+    beside: tuple[tuple[str, Loaded], ...]
+
+
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What a command did. `events` is empty when it changed nothing; then `position` is None."""
 
@@ -174,9 +183,9 @@ class Casebook:
         *,
         key: CommandKey | None = None,
         expected_version: int | None = None,
-        check: Callable[[CommandSpec, Mapping[str, Any]], None] | None = None,
+        check: Callable[[Consulted], None] | None = None,
     ) -> Answer:
-        """The command is decided and stored, once for its key.
+        """The command is decided and stored, once for its key. What `check` raises passes through.
 
         Raises Refused, StaleVersion (with expected_version), OtherBody, and CommandKnown when the key was stored
         before or by a racing duplicate: the caller renders the answer from the stored row.
@@ -211,11 +220,11 @@ class Casebook:
         by: By,
         key: CommandKey | None,
         expected_version: int | None,
-        check: Callable[[CommandSpec, Mapping[str, Any]], None] | None,
+        check: Callable[[Consulted], None] | None,
     ) -> Answer:
         reading = Reading(self.streams, spec, command)
         if check is not None:
-            check(spec, reading.arguments)
+            check(Consulted(spec, command, reading.primary, tuple(reading.beside)))
         primary = reading.primary
         if expected_version is not None and primary.stream.version != expected_version:
             raise StaleVersion(primary.stream.id, expected_version, primary.stream.version)
@@ -251,11 +260,29 @@ class Casebook:
             event = decided if stream == reading.primary.stream.id else _without_text(decided)
             before = after.get(stream) or reading.loaded[stream]
             version = before.state.version + 1
+            self._open_for(before, event)
             after[stream] = msgspec.structs.replace(before, state=before.kind.evolve(before.state, event, version))
             events.append(NewEvent(stream, version, event))
         taken, freed = self._claims_moved(reading, after)
         guards = tuple((stream, each.stream.version) for stream, each in reading.loaded.items() if stream not in after)
         return Append(tuple(events), guards, taken, freed, key)
+
+    def _open_for(self, before: Loaded, event: Event) -> None:
+        """What the event seals may be sealed: no family of it is closed, and each has the key of its last ground.
+
+        The key of a new ground is opened here, by whoever needs it first: an act that was cut short after the ground
+        was stated leaves nothing to repair. Raises Refused(KeysDestroyed).
+        """
+        closed, generations = before.kind.closed_of(before.state), before.kind.generations_of(before.state)
+        if not closed and not generations:
+            return
+        families = {
+            field.of.FAMILY for field in sealed_fields(type(event)) if isinstance(sealed_at(event, field), Clear)
+        }
+        if refused := sorted(families & closed):
+            raise Refused(*(KeysDestroyed(family=family) for family in refused))
+        for family in sorted(families & generations.keys()):
+            self.keyring.open_generation(before.stream.id, family, generations[family])
 
     def _claims_moved(
         self, reading: Reading, after: Mapping[UUID, Loaded]
@@ -318,11 +345,13 @@ class Reading:
         self._streams, self._spec = streams, spec
         self.loaded: dict[UUID, Loaded] = {}
         self.arguments: dict[str, Any] = {}
+        self.beside: list[tuple[str, Loaded]] = []  # all but the command's own stream and the parameters
         primary = getattr(command, spec.stream)
         wanted: dict[str, tuple[str, UUID | Iterable[UUID]]] = {spec.stream: (spec.kind, primary)}
         self._read({**wanted, "parameters": ("parameter", NATIONAL)})
         self.primary = self.loaded[primary]
         self.parameters: Parameters = self.arguments.pop("parameters").values
+        self.beside.clear()
         while wanted := {k: v for k, v in spec.reads(command, self.arguments).items() if k not in self.arguments}:
             self._read(wanted)
 
@@ -337,6 +366,7 @@ class Reading:
                     self.loaded[stream] = self._check(name, KINDS[kind], streams[stream], pointer)
                 elif self.loaded[stream].kind is not KINDS[kind]:
                     raise Refused(UnknownStream(pointer=pointer, kind=kind, id=stream))
+                self.beside.append((pointer, self.loaded[stream]))
             states = {stream: self.loaded[stream].state for stream in ids[name]}
             self.arguments[name] = states[at] if isinstance(at, UUID) else states
 

@@ -81,6 +81,7 @@ select stream, centre, season, group_kind, level, trade, session_type, capacity,
  where (%(after)s::uuid is null or stream > %(after)s)
    and (%(centre)s::uuid is null or centre = %(centre)s)
    and (%(season)s::integer is null or season = %(season)s)
+   and REACH
  order by stream limit %(limit)s
 """
 

@@ -156,6 +156,9 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     birth_date: date | None
     birth_certainty: str
     folded: str
+    custody: UUID | None
+    org: UUID
+    province: str
 
     @property
     def place(self) -> SearchPlace:
@@ -179,9 +182,11 @@ with found as (
 ), best as (
   select distinct on (stream) * from found order by stream, rank
 )
-select stream, rank, file_number, status, centre, arabic, latin, sex, birth_date, birth_certainty, folded
+select stream, rank, file_number, status, centre, arabic, latin, sex, birth_date, birth_certainty, folded, custody,
+       org, province
   from best
  where (rank, folded, stream) > (%(after_rank)s::integer, %(after_folded)s::text, %(after_stream)s::uuid)
+   and REACH
  order by rank, folded, stream
  limit %(limit)s
 """

@@ -323,6 +323,7 @@ select record from views.learner_record_v2
    and (%(centre)s::uuid is null or centre = %(centre)s)
    and (%(season)s::integer is null or enrolled_season = %(season)s)
    and (%(status)s::text is null or status = %(status)s)
+   and REACH
  order by stream limit %(limit)s
 """
 _DECODE: Final = msgspec.json.Decoder(LearnerRecord).decode

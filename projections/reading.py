@@ -14,6 +14,7 @@ import msgspec
 import psycopg
 from psycopg_pool import ConnectionPool
 
+from domain.access import Reach
 from projections import ALL_VIEWS, audit_trail, group_register, learner_directory, learner_record, timeline
 from projections.audit_trail import Trace
 from projections.connections import asked
@@ -24,6 +25,7 @@ from projections.records import parked
 from projections.records.parked import Parked
 from projections.timeline import Line
 from projections.view import View
+from projections.within import centres_within, learners_within, parameters_of
 
 T = TypeVar("T")
 
@@ -38,6 +40,10 @@ class Answer(msgspec.Struct, Generic[T], frozen=True):
     value: T
     position: int
     stale: bool = False
+
+
+class NotLive(Exception):
+    """This release's version of the view is still being built, or nobody has begun: ask again, half a view is none."""
 
 
 class Lag(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,25 +75,35 @@ class Views:
 
     def learner_records(
         self,
+        reach: Reach,
         *,
+        relation: str = "current",
         after: UUID | None = None,
         limit: int = 50,
         centre: UUID | None = None,
         season: int | None = None,
         status: str | None = None,
     ) -> Answer[list[LearnerRecord]]:
-        """Records in the order of their ids, after one of them; of one centre, season or status where given."""
+        """Records in the order of their ids, after one of them; of one centre, season or status where given.
+
+        All that may be within this reach in this relation: each row's sight is still to be asked.
+        """
+        query = learners_within(learner_record.LIST, reach, relation)
         parameters = {"after": after, "limit": limit, "centre": centre, "season": season, "status": status}
-        rows, position, _ = self._ask(learner_record.VIEW.name, learner_record.LIST, parameters)
+        parameters.update(parameters_of(reach))
+        rows, position, _ = self._ask(learner_record.VIEW.name, query, parameters)
         return Answer([_record(row) for row in rows], position)
 
-    def search(self, text: str, *, limit: int = 20, after: SearchPlace | None = None) -> Answer[list[Found]]:
-        """Learners whose name sounds like this in either script, or whose number this is; best first.
+    def search(
+        self, reach: Reach, text: str, *, limit: int = 20, after: SearchPlace | None = None
+    ) -> Answer[list[Found]]:
+        """Learners within this reach whose name sounds like this in either script, or whose number this is; best first.
 
         after: `place` of the last one found before. Personal data: the only query that gives any.
         """
         query = learner_directory.BY_LIKENESS if self._likeness() else learner_directory.BY_PART
-        parameters = learner_directory.search_parameters(text, after, limit)
+        query = learners_within(query, reach)
+        parameters = {**learner_directory.search_parameters(text, after, limit), **parameters_of(reach)}
         rows, position, _ = self._ask(learner_directory.VIEW.name, query, parameters)
         names = Found.__struct_fields__
         return Answer([Found(**dict(zip(names, row, strict=True))) for row in rows], position)
@@ -95,11 +111,18 @@ class Views:
     # ── groups ──
 
     def groups(
-        self, *, after: UUID | None = None, limit: int = 50, centre: UUID | None = None, season: int | None = None
+        self,
+        reach: Reach,
+        *,
+        after: UUID | None = None,
+        limit: int = 50,
+        centre: UUID | None = None,
+        season: int | None = None,
     ) -> Answer[list[RegisteredGroup]]:
-        """Groups in the order of their ids, after one of them; of one centre or season where given."""
-        parameters = {"after": after, "limit": limit, "centre": centre, "season": season}
-        rows, position, _ = self._ask(group_register.VIEW.name, group_register.LIST, parameters)
+        """Groups within this reach in the order of their ids, after one; of one centre or season where given."""
+        query = centres_within(group_register.LIST, reach)
+        parameters = {"after": after, "limit": limit, "centre": centre, "season": season, **parameters_of(reach)}
+        rows, position, _ = self._ask(group_register.VIEW.name, query, parameters)
         return Answer([group_register.group_of(row) for row in rows], position)
 
     # ── what happened ──
@@ -148,14 +171,24 @@ class Views:
                 return False
             time.sleep(POLL_SECONDS)
 
+    def require_live(self) -> None:
+        """Every view of this release has once been current. Raises NotLive."""
+        missing = [lag.view for lag in self.lag() if lag.status != "live"]
+        if missing:
+            raise NotLive(", ".join(missing))
+
     def lag(self) -> list[Lag]:
-        """How far each view of this release is behind the log."""
+        """How far each view of this release is behind the log; one that a rebuild makes, how much it has folded."""
         query = (
-            "select v.view, v.version, coalesce(s.position, 0), coalesce(s.status, 'missing'),"
-            " l.last - coalesce(s.position, 0), coalesce(extract(epoch from clock_timestamp() - ("
+            "select v.view, v.version, coalesce(s.position, 0),"
+            " coalesce(s.status, case when b.view is not null then 'building' end, 'missing'),"
+            # An earlier release's table of states has no such column until a projector of this one has started.
+            " l.last - coalesce(s.position, (to_jsonb(b) ->> 'folded')::bigint, 0),"
+            " coalesce(extract(epoch from clock_timestamp() - ("
             "   select recorded_at from forsa_events where notification_id = coalesce(s.position, 0) + 1)), 0)::float8"
             " from unnest(%s::text[], %s::integer[]) with ordinality v(view, version, n)"
             " left join views.view_state s using (view, version)"
+            " left join views.view_state b on (b.view, b.version) = (v.view || '_rebuild', v.version)"
             " cross join (select coalesce(max(notification_id), 0) as last from forsa_events) l order by n"
         )
         names, versions = list(self._views), [view.version for view in self._views.values()]
@@ -192,7 +225,7 @@ class Views:
     def _ask(
         self, view: str, query: LiteralString, parameters: Mapping[str, Any], stream: UUID | None = None
     ) -> tuple[list[Any], int, bool]:
-        """Rows, the view's position and whether the stream is parked, all of one moment."""
+        """Rows, the view's position and whether the stream is parked, all of one moment. Raises NotLive."""
         version = self._views[view].version
 
         def ask(connection: psycopg.Connection[Any]) -> tuple[list[Any], int, bool]:
@@ -201,12 +234,14 @@ class Views:
                 state = connection.execute(_STATE, {"view": view, "version": version, "stream": stream}, prepare=True)
                 found = connection.execute(query, parameters, prepare=True)
                 at = state.fetchone()
-                return found.fetchall(), int(at[0]) if at else 0, bool(at and at[1])
+                if at is None:
+                    raise NotLive(view)
+                return found.fetchall(), int(at[0]), bool(at[1])
 
         try:
             return self._with_connection(ask)
         except psycopg.errors.UndefinedTable:
-            return [], 0, False  # the projector has not made the views yet
+            raise NotLive(view) from None  # nobody has made the views yet
 
     def _rows(self, query: LiteralString, parameters: Any) -> list[Any]:
         return self._with_connection(lambda connection: connection.execute(query, parameters, prepare=True).fetchall())
@@ -224,7 +259,7 @@ class Views:
 _STATE: Final[LiteralString] = """
 select position, exists (
          select from records.parked p where p.view = s.view and p.version = s.version and p.stream = %(stream)s)
-  from views.view_state s where view = %(view)s and version = %(version)s
+  from views.view_state s where view = %(view)s and version = %(version)s and status = 'live'
 """
 
 

@@ -1,127 +1,88 @@
 """Who may act in which role today, read from the log's access events and never from a view.
 
-Every process tails those events by position over their partial index. An answer is at most five seconds old; where the
-log cannot be read for longer than that, nobody has a role.
+An answer is at most five seconds old; where the log cannot be read for longer than that, nobody is let in.
 """
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
-from datetime import date
-from typing import Any, Final, NamedTuple, cast
+from collections.abc import Callable, Iterable, Iterator
+from datetime import date, datetime
+from typing import Final, NamedTuple
 from uuid import UUID
 
-import psycopg
-from eventsourcing.persistence import OperationalError
-from psycopg.rows import tuple_row
+from domain.organisation import AccessGranted, AccessRevoked, EmergencyAccessOpened, Mission
+from domain.worker import WorkerLeft
+from runtime.tail import Decode, Row, Tail
 
-from domain.event import Event
-from domain.organisation import AccessGranted
-from runtime.recorder import ForsaDatastore
-
-OLDEST_SECONDS: Final = 5.0  # an older answer is no answer
-FRESH_SECONDS: Final = 1.0  # asked again after this; a revocation is known within it
-PAUSE_SECONDS: Final = 0.25  # after a failure: every request waiting for a database that is away helps nobody
-# Word for word the condition of the partial index forsa_events_access_idx, or it is not used.
+# Word for word the condition of the partial index forsa_events_who_may_idx, or it is not used.
 TAIL: Final = (
     b"select notification_id, originator_id, state from forsa_events where notification_id > %s"
-    b" and topic in ('organisation.access-granted', 'organisation.access-revoked') order by notification_id"
+    b" and topic in ('organisation.access-granted', 'organisation.access-revoked',"
+    b" 'organisation.emergency-access-opened', 'worker.left') order by notification_id"
 )
-
-AccessRow = tuple[int, UUID, bytes]  # position, organisation, stored state
 
 
 class HeldGrant(NamedTuple):
-    """One grant a worker may use today."""
+    """One grant a worker may use now. An emergency access has the scope `learner`: reading one learner, for hours."""
 
     role: str
     scope: str
     scope_id: str
     org: UUID  # the organisation whose stream granted it: whom the worker acts for
-
-
-class AccessUnreadable(Exception):
-    """The access events cannot be read at the moment."""
+    mission: Mission | None = None
 
 
 class Grants:
     """The grants of every worker. Thread-safe; one a process."""
 
     def __init__(
-        self,
-        read: Callable[[int], Iterable[AccessRow]],
-        decode: Callable[[bytes], Event],
-        clock: Callable[[], float] = time.monotonic,
+        self, read: Callable[[int], Iterable[Row]], decode: Decode, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """read: access events after a position, raises AccessUnreadable; clock: seconds, for the age of an answer."""
-        self._read, self._decode, self._clock = read, decode, clock
-        self._lock = threading.Lock()
-        self._position = 0
-        self._read_at = self._failed_at = float("-inf")
+        """read: access events after a position, raises Unreadable; clock: seconds, for the age of an answer."""
+        self._decode = decode
+        self._tail = Tail(read, self._apply, clock)
         self._by_worker: dict[UUID, dict[UUID, tuple[AccessGranted, UUID]]] = {}  # worker → grant id → event, granter
+        self._subject_of: dict[UUID, UUID] = {}  # grant → worker
+        self._emergencies: dict[UUID, list[EmergencyAccessOpened]] = {}  # worker → accesses opened
+        self._left: set[UUID] = set()
 
-    def of(self, worker: UUID, today: date) -> list[HeldGrant]:
-        """The grants this worker may use today; none where the log has been unreadable for five seconds.
+    def of(self, worker: UUID, now: datetime, today: date) -> list[HeldGrant]:
+        """The grants this worker may use now. Raises Unreadable where the log was not read for five seconds.
 
-        A worker without any is looked up afresh, so that a first grant works at once.
+        now: aware UTC; today: the local day. A worker without any is looked up afresh: a first grant works at once.
         """
-        with self._lock:
-            self._refresh(FRESH_SECONDS)
-            found = self._held(worker, today)
-            if not found:
-                self._refresh(0)
-                found = self._held(worker, today)
-            return found if self._age() <= OLDEST_SECONDS else []
+        with self._tail.known() as ask_now:
+            if not (found := list(self._held(worker, now, today))):
+                ask_now()
+                found = list(self._held(worker, now, today))
+            return found
 
-    def holders(self, today: date) -> list[tuple[str, UUID]]:
-        """(role, worker) of every grant usable today, in the order they were granted. Raises AccessUnreadable."""
-        with self._lock:
-            self._refresh(FRESH_SECONDS)
-            if self._age() > OLDEST_SECONDS:
-                raise AccessUnreadable
-            return [(held.role, worker) for worker in self._by_worker for held in self._held(worker, today)]
+    def holders(self, now: datetime, today: date) -> list[tuple[str, UUID]]:
+        """(role, worker) of every grant usable now, in the order they were granted. Raises Unreadable."""
+        with self._tail.known():
+            return [(held.role, worker) for worker in self._by_worker for held in self._held(worker, now, today)]
 
-    def _age(self) -> float:
-        return self._clock() - self._read_at
-
-    def _held(self, worker: UUID, today: date) -> list[HeldGrant]:
-        return [
-            HeldGrant(grant.role, grant.scope, grant.scope_id, granter)
-            for grant, granter in self._by_worker.get(worker, {}).values()
-            if grant.valid_from <= today and (grant.valid_to is None or today <= grant.valid_to)
-        ]
-
-    def _refresh(self, older_than: float) -> None:
-        """What was granted since is known, if the answer is older than that and the log can be read."""
-        asked_at = self._clock()
-        if self._age() < older_than or asked_at - self._failed_at < PAUSE_SECONDS:
+    def _held(self, worker: UUID, now: datetime, today: date) -> Iterator[HeldGrant]:
+        if worker in self._left:
             return
-        try:
-            rows = list(self._read(self._position))
-        except AccessUnreadable:
-            self._failed_at = self._clock()
-            return
-        for position, organisation, state in rows:
-            self._apply(self._decode(state), organisation)
-            self._position = position
-        self._read_at = asked_at
+        roles = set()
+        for grant, granter in self._by_worker.get(worker, {}).values():
+            if grant.valid_from <= today and (grant.valid_to is None or today <= grant.valid_to):
+                roles.add(grant.role)
+                yield HeldGrant(grant.role, grant.scope, grant.scope_id, granter, grant.mission)
+        for opened in self._emergencies.get(worker, []):
+            if now < opened.until and opened.by.role in roles:  # it widens a role that is still held
+                yield HeldGrant(opened.by.role, "learner", str(opened.learner), opened.by.org)
 
-    def _apply(self, event: Event, organisation: UUID) -> None:
-        if isinstance(event, AccessGranted):
-            self._by_worker.setdefault(event.subject, {})[event.grant] = (event, organisation)
-
-
-def access_reader(datastore: ForsaDatastore) -> Callable[[int], Sequence[AccessRow]]:
-    """Reads access events after a position from the log, on a connection of its own pool."""
-
-    def read(after: int) -> Sequence[AccessRow]:
-        try:
-            with datastore.pool.connection() as connection:
-                cursor: Any = connection.cursor(binary=True, row_factory=tuple_row)
-                return cast("list[AccessRow]", cursor.execute(TAIL, (after,), prepare=True).fetchall())
-        except (psycopg.Error, OperationalError) as error:
-            raise AccessUnreadable from error
-
-    return read
+    def _apply(self, stream: UUID, state: bytes) -> None:
+        match self._decode(state):
+            case AccessGranted() as granted:
+                self._by_worker.setdefault(granted.subject, {})[granted.grant] = (granted, stream)
+                self._subject_of[granted.grant] = granted.subject
+            case AccessRevoked() as revoked:
+                self._by_worker.get(self._subject_of.get(revoked.grant, stream), {}).pop(revoked.grant, None)
+            case EmergencyAccessOpened() as opened:
+                self._emergencies.setdefault(opened.by.actor, []).append(opened)
+            case WorkerLeft():
+                self._left.add(stream)

@@ -9,7 +9,6 @@ import contextlib
 import hmac
 import itertools
 import logging
-import os
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from functools import partial
@@ -26,24 +25,32 @@ from domain.casebook import Casebook
 from domain.streams import EVENTS
 from domain.values import today_in_casablanca
 from domain.worker import login_value
+from projections import ALL_VIEWS
 from projections.connections import address, open_pool
-from projections.reading import Views
+from projections.reading import NotLive, Views
 from projections.records.disclosures import DisclosureLog
-from runtime.databases import PROCESS_NEEDS
-from runtime.grants import Grants, access_reader
+from projections.view import View
+from runtime.buckets import BURST_SECONDS, Buckets
+from runtime.counted import AppendMeter, CountedStreams
+from runtime.grants import TAIL as GRANTS_TAIL
+from runtime.grants import Grants, HeldGrant
 from runtime.key_sources import KeysUnavailable
 from runtime.keyring import Keyring
 from runtime.mapper import ForsaMapper
 from runtime.master_key import Secrets, secrets_from
 from runtime.recorder import ForsaDatastore
-from runtime.settings import Settings, read_settings
+from runtime.settings import Settings
+from runtime.sites import TAIL as SITES_TAIL
+from runtime.sites import Sites
 from runtime.store import EventLog
+from runtime.tail import Unreadable, reader
 from runtime.tokens import Login, TokenRefused, TokenVerifier, token_verifier
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
     from api.parts import Parts
+    from runtime.metrics import WebMetrics
 
 RELEASE: Final = "0.1.0"
 _log = logging.getLogger(__name__)
@@ -61,12 +68,21 @@ class Forsa(msgspec.Struct, frozen=True, kw_only=True):
     keyring: Keyring
     views: Views
     grants: Grants
+    sites: Sites
     pool: Pool
     now: Callable[[], datetime]
 
     def today(self) -> date:
         """The local calendar day, Africa/Casablanca."""
         return today_in_casablanca(self.now())
+
+    def grants_of(self, worker: UUID) -> list[HeldGrant]:
+        """The grants a worker may use now. Raises Unreadable."""
+        return self.grants.of(worker, self.now(), self.today())
+
+    def holders(self) -> list[tuple[str, UUID]]:
+        """(role, worker) of every grant usable now. Raises Unreadable."""
+        return self.grants.holders(self.now(), self.today())
 
     def worker_of(self, issuer: str, subject: str) -> UUID | None:
         """The worker a login is bound to."""
@@ -84,21 +100,33 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def compose(settings: Settings, *, now: Callable[[], datetime] = utc_now, nonce: Callable[[], UUID] = uuid4) -> Forsa:
-    """Forsa of these settings. Connects at first use, so it succeeds while the database is away."""
+def compose(
+    settings: Settings,
+    *,
+    now: Callable[[], datetime] = utc_now,
+    nonce: Callable[[], UUID] = uuid4,
+    views: Sequence[View] = ALL_VIEWS,
+    meter: AppendMeter | None = None,
+) -> Forsa:
+    """Forsa of these settings. Connects at first use, so it succeeds while the database is away.
+
+    views: those of this release; another release on the same database has its own versions.
+    """
     secrets = secrets_from(settings.master_key)
     mapper, keyring = open_means(settings)
     event_log = EventLog(settings.database_url, mapper, secrets.claim, pool_size=settings.pool_size)
     pool = reading_pool(settings.database_url, settings.pool_size)
+    datastore = event_log.application.recorder.datastore
     return Forsa(
         settings=settings,
         secrets=secrets,
-        casebook=Casebook(event_log, keyring, now=now, nonce=nonce),
+        casebook=Casebook(CountedStreams(event_log, meter) if meter else event_log, keyring, now=now, nonce=nonce),
         event_log=event_log,
         mapper=mapper,
         keyring=keyring,
-        views=Views(pool),
-        grants=Grants(access_reader(event_log.application.recorder.datastore), mapper.decode),
+        views=Views(pool, views),
+        grants=Grants(reader(datastore, GRANTS_TAIL), mapper.decode),
+        sites=Sites(reader(datastore, SITES_TAIL), mapper.decode),
         pool=pool,
         now=now,
     )
@@ -137,15 +165,29 @@ def reading_pool(dsn: str, size: int) -> Pool:
     return open_pool(address(dsn), size, Connection)
 
 
-def web_app() -> WSGIApplication:
-    """The WSGI application of the environment's settings, for gunicorn: called in each worker, after the fork.
+def web_app(settings: Settings, stopping: Callable[[], bool]) -> WSGIApplication:
+    """The WSGI application of these settings, for gunicorn: called in each worker, after the fork.
 
-    Raises SettingsError, DevelopmentRefused (no key of an issuer), LosesEvents.
+    stopping: whether the process was asked to end. Raises DevelopmentRefused (no key of an issuer), LosesEvents.
     """
     from api.app import create_app
+    from runtime.metrics import WebMetrics, serve_metrics
 
-    settings = read_settings(os.environ, PROCESS_NEEDS)
-    return create_app(api_parts(compose(settings), token_verifier(settings)))
+    metrics = WebMetrics(RELEASE)
+    forsa = compose(settings, meter=metrics)
+    metrics.pools = {"log": forsa.event_log.pool_stand, "views": forsa.pool.get_stats}
+    app = create_app(with_limits(api_parts(forsa, token_verifier(settings), metrics, stopping), settings))
+    serve_metrics(metrics.registry, settings.metrics_host, settings.metrics_port)
+    return app
+
+
+def with_limits(parts: Parts, settings: Settings) -> Parts:
+    """The parts with a share of the process for each login, and for each address that sends bad tokens."""
+    rate = settings.rate_per_second
+    if not rate:
+        return parts
+    workers, strangers = Buckets[UUID](rate, rate * BURST_SECONDS), Buckets[str](rate, rate * BURST_SECONDS)
+    return msgspec.structs.replace(parts, wait_of_worker=workers.wait_of, wait_of_stranger=strangers.wait_of)
 
 
 def body_digest(secrets: Secrets, body: bytes) -> bytes:
@@ -153,8 +195,14 @@ def body_digest(secrets: Secrets, body: bytes) -> bytes:
     return hmac.digest(secrets.body, body, "sha256")
 
 
-def api_parts(forsa: Forsa, verifier: TokenVerifier) -> Parts:
+def api_parts(
+    forsa: Forsa,
+    verifier: TokenVerifier,
+    metrics: WebMetrics | None = None,
+    stopping: Callable[[], bool] = lambda: False,
+) -> Parts:
     """What the API is made of, over this process's Forsa."""
+    from api.meter import Uncounted
     from api.parts import Parts
     from runtime.places import Places
 
@@ -162,7 +210,9 @@ def api_parts(forsa: Forsa, verifier: TokenVerifier) -> Parts:
         try:
             return verifier.verify(token)
         except TokenRefused as refused:
-            _log.info("token refused: %s", refused.reason)
+            _log.info("token refused", extra={"reason": refused.reason})
+            if metrics is not None:
+                metrics.token_refused(refused.reason)
             return None
 
     return Parts(
@@ -172,15 +222,19 @@ def api_parts(forsa: Forsa, verifier: TokenVerifier) -> Parts:
         disclosures=DisclosureLog(forsa.pool),
         verify=verify,
         worker_of=forsa.worker_of,
-        grants_of=lambda worker: forsa.grants.of(worker, forsa.today()),
+        grants_of=forsa.grants_of,
+        site_of=forsa.sites.of,
+        sites=forsa.sites.all,
         body_digest=partial(body_digest, forsa.secrets),
         # Cursors live for minutes, so no label of their own need be kept for ever.
         cursor_key=hmac.digest(forsa.secrets.body, b"forsa.cursor.1", "sha256"),
         now=forsa.now,
         new_id=uuid4,
-        not_ready=lambda: not_ready(forsa),
+        not_ready=lambda: ["stopping"] if stopping() else not_ready(forsa),
         outages=OUTAGES,
         release=RELEASE,
+        https=forsa.settings.https,
+        meter=metrics or Uncounted(),
     )
 
 
@@ -189,7 +243,9 @@ OUTAGES: Final[tuple[type[Exception], ...]] = (
     InterfaceError,
     psycopg.OperationalError,
     psycopg.InterfaceError,
+    NotLive,
     KeysUnavailable,
+    Unreadable,
 )
 
 
@@ -198,7 +254,7 @@ def not_ready(forsa: Forsa) -> Sequence[str]:
     checks: dict[str, Callable[[], object]] = {
         "log": forsa.event_log.max_position,
         "keys": lambda: psycopg.connect(forsa.settings.keys_database_url, connect_timeout=2).close(),
-        "views": forsa.views.positions,
+        "views": forsa.views.require_live,
     }
     # The first only: each waits seconds for a database that is away, and whoever asks wants to know soon.
     return list(itertools.islice((name for name, check in checks.items() if _fails(check)), 1))
@@ -207,6 +263,6 @@ def not_ready(forsa: Forsa) -> Sequence[str]:
 def _fails(check: Callable[[], object]) -> bool:
     try:
         check()
-    except (psycopg.Error, PersistenceError):
+    except (psycopg.Error, PersistenceError, NotLive):
         return True
     return False

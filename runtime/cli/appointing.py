@@ -36,7 +36,7 @@ def appoint_command(subject: str, name: str, organisation: str, kind: str, as_js
     by = By(actor=installation, role="operator", org=org, src="console")  # nobody grants access to themselves
     called = LocalName(ar=organisation) if script_of(organisation) == "arabic" else LocalName(fr=organisation)
     try:
-        if forsa.grants.holders(forsa.today()):
+        if forsa.holders():
             raise Ended(PROBLEMS, "Somebody holds access already: an operator grants more (POST …/grants).")
         for command in (
             RegisterOrganisation(organisation=org, kind=kind, name=called),

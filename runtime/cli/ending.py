@@ -34,12 +34,12 @@ def ending_of(error: Exception) -> tuple[int, list[str]]:
 
     from domain.errors import Refused, TooOld
     from runtime.embedded_postgres import EmbeddedPostgresError
-    from runtime.grants import AccessUnreadable
     from runtime.key_sources import BadKeySet
     from runtime.migrate import MigrationError
     from runtime.recorder import LosesEvents
     from runtime.seal import WrongMasterKey
     from runtime.settings import SettingsError
+    from runtime.tail import Unreadable
     from runtime.tokens import DevelopmentRefused
 
     if isinstance(error, SettingsError):
@@ -57,7 +57,7 @@ def ending_of(error: Exception) -> tuple[int, list[str]]:
         return UNAVAILABLE, [f"The database cannot be reached: {said[0] if said else type(error).__name__}", DOCTOR]
     if isinstance(error, Refused):
         return PROBLEMS, [_said(broken) for broken in error.broken]
-    if isinstance(error, AccessUnreadable):
+    if isinstance(error, Unreadable):
         return UNAVAILABLE, ["The log cannot be read.", DOCTOR]
     if isinstance(error, psycopg.errors.UndefinedTable):
         return UNAVAILABLE, ["The database is not set up: run `forsa migrate`."]

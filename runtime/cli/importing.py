@@ -78,9 +78,9 @@ def _by(forsa: Forsa, centre: UUID, worker: UUID | None) -> Any:
     """Who acts: the worker named, else the first of the centre who may. Raises Ended where there is none."""
     from domain.event import By
 
-    workers = [worker] if worker else [holder for role, holder in forsa.grants.holders(forsa.today()) if role in ROLES]
+    workers = [worker] if worker else [holder for role, holder in forsa.holders() if role in ROLES]
     for each in workers:
-        for grant in forsa.grants.of(each, forsa.today()):
+        for grant in forsa.grants_of(each):
             if grant.role in ROLES and (worker or grant.scope_id == str(centre)):
                 return By(actor=each, role=grant.role, org=grant.org, src="import")
     who = f"Worker {worker} does not hold" if worker else "Nobody of this centre holds"

@@ -69,7 +69,7 @@ def tokens_for(forsa: Forsa, logins: dict[str, str], hours: int) -> dict[str, st
 def logins_by_role(forsa: Forsa, role: str | None = None) -> dict[str, str]:
     """Role → subject of the development login of the first worker granted it who has one."""
     found: dict[str, str] = {}
-    for held, worker in forsa.grants.holders(forsa.today()):
+    for held, worker in forsa.holders():
         if held not in found and role in (None, held):
             subject = _development_login(forsa, worker)
             if subject:

@@ -1,19 +1,21 @@
 """Who may act today: read from the log by position, at most five seconds old, nobody where it cannot be read."""
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 import pytest
 
 from domain.event import By
 from domain.organisation import AccessGranted
-from runtime.grants import AccessRow, AccessUnreadable, Grants, access_reader
+from runtime.grants import TAIL, Grants
 from runtime.mapper import ForsaMapper
 from runtime.recorder import ForsaRecorder
+from runtime.tail import Row, Unreadable, reader
 from runtime.wiring import Forsa
 
 TODAY = date(2026, 11, 22)
+NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
 WORKER, ORG = UUID(int=1), UUID(int=2)
 BY = By(actor=UUID(int=3), role="operator", org=ORG, src="api")
 
@@ -42,10 +44,10 @@ class Log:
         self.is_away = False
         self.asked: list[int] = []
 
-    def read(self, after: int) -> Sequence[AccessRow]:
+    def read(self, after: int) -> Sequence[Row]:
         self.asked.append(after)
         if self.is_away:
-            raise AccessUnreadable
+            raise Unreadable
         return [(at, ORG, str(at).encode()) for at in range(after + 1, len(self.events) + 1)]
 
     def grants(self) -> Grants:
@@ -53,7 +55,7 @@ class Log:
 
 
 def roles(grants: Grants) -> list[str]:
-    return [grant.role for grant in grants.of(WORKER, TODAY)]
+    return [grant.role for grant in grants.of(WORKER, NOW, TODAY)]
 
 
 def test_a_grant_holds_from_its_first_to_its_last_day() -> None:
@@ -64,9 +66,9 @@ def test_a_grant_holds_from_its_first_to_its_last_day() -> None:
         granted(3, "caseworker", first=TODAY - day, last=TODAY),
     )
     grants = log.grants()
-    assert grants.of(WORKER, TODAY) == [("caseworker", "national", "", ORG)]
+    assert grants.of(WORKER, NOW, TODAY) == [("caseworker", "national", "", ORG, None)]
     assert roles(grants) == ["caseworker"]
-    assert grants.of(UUID(int=9), TODAY) == []
+    assert grants.of(UUID(int=9), NOW, TODAY) == []
 
 
 def test_a_first_grant_works_at_once_and_a_further_one_within_a_second() -> None:
@@ -97,11 +99,13 @@ def test_an_unreadable_log_denies_after_five_seconds() -> None:
     log.seconds = 5.0
     assert roles(grants) == ["caseworker"]
     log.seconds = 5.1
-    assert roles(grants) == []
-    with pytest.raises(AccessUnreadable):
-        grants.holders(TODAY)
+    with pytest.raises(Unreadable):
+        roles(grants)
+    with pytest.raises(Unreadable):
+        grants.holders(NOW, TODAY)
     asked = len(log.asked)
-    assert roles(grants) == []
+    with pytest.raises(Unreadable):
+        roles(grants)
     assert len(log.asked) == asked, "asked again at once"
     log.is_away = False
     log.seconds += 0.25
@@ -112,23 +116,22 @@ def test_the_tail_is_read_from_the_log_over_its_own_index(forsa: Forsa, recorder
     import psycopg
 
     from runtime.demo import load_demo
-    from runtime.grants import TAIL
 
     load_demo(forsa)
-    rows = access_reader(recorder.datastore)(0)
+    rows = reader(recorder.datastore, TAIL)(0)
     assert len(rows) == 13
-    assert access_reader(recorder.datastore)(rows[-1][0]) == []
-    assert {role for role, _ in forsa.grants.holders(forsa.today())} >= {"caseworker", "operator"}
+    assert reader(recorder.datastore, TAIL)(rows[-1][0]) == []
+    assert {role for role, _ in forsa.holders()} >= {"caseworker", "operator"}
     with psycopg.connect(log_dsn) as connection:
         connection.execute("set enable_seqscan = off; set enable_bitmapscan = off")
         plan = "\n".join(str(row[0]) for row in connection.execute(b"explain " + TAIL, (0,)))
-    assert "forsa_events_access_idx" in plan
+    assert "forsa_events_who_may_idx" in plan
 
 
 def test_a_log_that_is_away_is_unreadable(forsa: Forsa) -> None:
     from runtime.recorder import ForsaDatastore
 
     away = ForsaDatastore("postgresql://nobody@127.0.0.1:1/forsa")
-    with pytest.raises(AccessUnreadable):
-        access_reader(away)(0)
+    with pytest.raises(Unreadable):
+        reader(away, TAIL)(0)
     assert isinstance(forsa.mapper, ForsaMapper)

@@ -1,0 +1,245 @@
+"""Whether a command is about what its sender's grants cover: asked with what the command reads, before it is decided.
+
+What the sender cannot even see is answered like an unknown id; what they see but may not act on is said to be so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+from api.parts import Parts
+from api.problems import Finding, Problem
+from domain.access import Held, covers_place, covers_site, is_responsible, sight_of
+from domain.casebook import Consulted, Loaded
+from domain.errors import Refused, UnknownStream
+from domain.learner.standing import Standing, standing_of
+
+# The receiving centre's answers: it is not responsible yet.
+ANSWERS: Final = frozenset({"accept-transfer", "reject-transfer"})
+# Reference data: everybody with a role may name it.
+PUBLIC_KINDS: Final = frozenset({"organisation", "centre", "convention", "parameter", "worker"})
+
+
+class OutOfScope(Exception):
+    """None of these grants covers what the command is about; `said` is how it is answered."""
+
+    def __init__(self, said: Exception) -> None:
+        """said: a Problem, or Refused with UnknownStream."""
+        super().__init__("out of scope")
+        self.said = said
+
+
+Grants = Sequence[Held]
+
+
+def in_scope(parts: Parts, grants: Grants) -> Callable[[Consulted], None]:
+    """The check the casebook makes with what the command read. Raises OutOfScope."""
+
+    def check(consulted: Consulted) -> None:
+        about = ABOUT[consulted.spec.kind]
+        about(parts, consulted, grants)
+        named = _ids_in(msgspec.structs.asdict(consulted.command))
+        for pointer, loaded in consulted.beside:
+            if loaded.stream.id in named and not _may_name(parts, loaded, grants):
+                raise _unknown(loaded, pointer)
+
+    return check
+
+
+def covers_kind(grants: Grants, kind: str, state: Any, parts: Parts) -> bool:
+    """Whether a stream that is no learner lies in the scope of one of these grants, to be read."""
+    if kind in PUBLIC_KINDS:
+        return True
+    if kind == "group":
+        return _covers_centre(parts, state.centre, grants)
+    return _covers_session(parts, state, grants)
+
+
+def is_actable(parts: Parts, grants: Grants, loaded: Loaded, command: str) -> bool:
+    """Whether these grants cover the stream for this command; what the command itself names is not looked at."""
+    match loaded.kind.name:
+        case "learner":
+            return _covers_learner(parts, standing_of(loaded.state), grants, command)
+        case "centre":
+            return _covers_centre(parts, loaded.stream.id, grants)
+        case "organisation":
+            return _covers_organisation(loaded.stream.id, loaded.state.province, loaded.state.region, grants)
+        case "worker":
+            return _covers_worker(loaded.state.organisation, grants)
+        case "parameter":
+            return any(each.scope == "national" for each in grants)
+        case "convention":
+            return any(_covers_centre(parts, each, grants) for each in loaded.state.centres)
+    return covers_kind(grants, loaded.kind.name, loaded.state, parts)
+
+
+def _about_learner(parts: Parts, consulted: Consulted, grants: Grants) -> None:
+    """The learner is the grants' to act on; a centre the command names is theirs too."""
+    loaded, command = consulted.primary, consulted.command
+    if not consulted.spec.opens_stream:
+        standing = standing_of(loaded.state)
+        if not _covers_learner(parts, standing, grants, consulted.spec.name):
+            seen = sight_of(loaded.stream.id, standing, grants, parts.site_of)
+            raise _unknown(loaded) if seen is None else _not_yours()
+    if consulted.spec.name == "enrol-learner" and not _covers_centre(parts, command.centre, grants):  # type: ignore[attr-defined]  # the row names its command
+        raise _not_yours("/centre")
+
+
+def _about_group(parts: Parts, consulted: Consulted, grants: Grants) -> None:
+    loaded, opens = consulted.primary, consulted.spec.opens_stream
+    centre = consulted.command.centre if opens else loaded.state.centre  # type: ignore[attr-defined]  # of OpenGroup
+    if not _covers_centre(parts, centre, grants):
+        raise _not_yours("/centre") if opens else _unknown(loaded)
+
+
+def _about_centre(parts: Parts, consulted: Consulted, grants: Grants) -> None:
+    if consulted.spec.opens_stream:
+        if not any(covers_place(each, consulted.command.province) for each in grants):  # type: ignore[attr-defined]  # of OpenCentre
+            raise _not_yours("/province")
+    elif not is_actable(parts, grants, consulted.primary, consulted.spec.name):
+        raise _not_yours()
+
+
+def _about_convention(parts: Parts, consulted: Consulted, grants: Grants) -> None:
+    """It is signed by a party's worker, or by one whose scope has one of its centres in it."""
+    command: Any = consulted.command
+    centres = command.centres if consulted.spec.opens_stream else consulted.primary.state.centres
+    parties = {each.organisation for each in getattr(command, "parties", ())}
+    if not any(each.org in parties or each.scope == "national" for each in grants) and not any(
+        _covers_centre(parts, centre, grants) for centre in centres
+    ):
+        raise _not_yours("/centres")
+
+
+def _about_session(parts: Parts, consulted: Consulted, grants: Grants) -> None:
+    command: Any = consulted.command
+    if consulted.spec.opens_stream:
+        if not any(each.org == command.authority or each.scope == "national" for each in grants):
+            raise _not_yours("/authority")
+    elif not _covers_session(parts, consulted.primary.state, grants):
+        raise _unknown(consulted.primary)
+
+
+def _about_organisation(parts: Parts, consulted: Consulted, grants: Grants) -> None:
+    """Organisations are registered in one's own place; access is granted no wider than one's own."""
+    command: Any = consulted.command
+    if consulted.spec.opens_stream:
+        province, region = command.province, command.region
+        if not any(covers_place(each, province, region) for each in grants):
+            raise _not_yours("/province" if province else "/region")
+    elif not is_actable(parts, grants, consulted.primary, consulted.spec.name):
+        raise _not_yours()
+    if consulted.spec.name == "grant-access" and not any(_reaches(parts, each, command) for each in grants):
+        raise _not_yours("/scope_id" if command.scope_id else "/scope")
+
+
+def _reaches(parts: Parts, held: Held, command: Any) -> bool:
+    """Whether a grant of this scope lies within the scope held."""
+    if held.scope == "national":
+        return True
+    match command.scope:
+        case "region":
+            return covers_place(held, None, command.scope_id)
+        case "province":
+            return covers_place(held, command.scope_id)
+        case "organisation":
+            return held.scope == "organisation" and held.scope_id == str(command.scope_id)
+        case "centre":
+            centre = _id(command.scope_id)
+            return centre is not None and covers_site(held, parts.site_of(centre))
+    return bool(held.scope == command.scope and held.scope_id == command.scope_id)
+
+
+def _about_worker(_parts: Parts, consulted: Consulted, grants: Grants) -> None:
+    state, command = consulted.primary.state, consulted.command
+    organisation = command.organisation if consulted.spec.opens_stream else state.organisation  # type: ignore[attr-defined]  # of RecordWorker
+    if not _covers_worker(organisation, grants):
+        raise _not_yours("/organisation" if consulted.spec.opens_stream else "")
+
+
+def _about_parameter(_parts: Parts, _consulted: Consulted, grants: Grants) -> None:
+    if not any(each.scope == "national" for each in grants):
+        raise _not_yours()
+
+
+ABOUT: Final[dict[str, Callable[[Parts, Consulted, Grants], None]]] = {
+    "learner": _about_learner,
+    "group": _about_group,
+    "centre": _about_centre,
+    "convention": _about_convention,
+    "diploma-session": _about_session,
+    "organisation": _about_organisation,
+    "worker": _about_worker,
+    "parameter": _about_parameter,
+}
+
+
+def _covers_learner(parts: Parts, standing: Standing, grants: Grants, command: str) -> bool:
+    if command in ANSWERS:
+        asked = standing.asked
+        return asked is not None and any(covers_site(each, parts.site_of(asked)) for each in grants)
+    return any(is_responsible(standing, each, parts.site_of) for each in grants)
+
+
+def _covers_centre(parts: Parts, centre: UUID, grants: Grants) -> bool:
+    return any(covers_site(each, parts.site_of(centre)) for each in grants)
+
+
+def _covers_session(parts: Parts, session: Any, grants: Grants) -> bool:
+    """The authority that holds it, and whoever has one of its centres in scope."""
+    return any(each.org == session.authority and each.role == "en_agent" for each in grants) or any(
+        _covers_centre(parts, centre, grants) for centre in session.centres
+    )
+
+
+def _covers_organisation(organisation: UUID, province: str | None, region: str | None, grants: Grants) -> bool:
+    return any(each.org == organisation or covers_place(each, province, region) for each in grants)
+
+
+def _covers_worker(organisation: UUID, grants: Grants) -> bool:
+    return any(each.org == organisation or each.scope == "national" for each in grants)
+
+
+def _may_name(parts: Parts, loaded: Loaded, grants: Grants) -> bool:
+    """Whether a command may name this stream beside its own."""
+    if loaded.kind.name != "learner":
+        return covers_kind(grants, loaded.kind.name, loaded.state, parts)
+    sight = sight_of(loaded.stream.id, standing_of(loaded.state), grants, parts.site_of)
+    return sight is not None and sight.level != "summary"
+
+
+def _unknown(loaded: Loaded, pointer: str = "") -> OutOfScope:
+    return OutOfScope(Refused(UnknownStream(pointer=pointer, kind=loaded.kind.name, id=loaded.stream.id)))
+
+
+def _not_yours(pointer: str = "") -> OutOfScope:
+    return OutOfScope(Problem("not-in-your-scope", findings=[Finding("not-in-your-scope", pointer)]))
+
+
+def _id(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def _ids_in(value: Any) -> set[UUID]:
+    return set(_walk(value))
+
+
+def _walk(value: Any) -> Iterator[UUID]:
+    if isinstance(value, UUID):
+        yield value
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from _walk(each)
+    elif isinstance(value, (list, tuple, frozenset)):
+        for each in value:
+            yield from _walk(each)
+    elif isinstance(value, msgspec.Struct):
+        for name in value.__struct_fields__:
+            yield from _walk(getattr(value, name))

@@ -1,0 +1,167 @@
+"""What of a record its reader is shown: the sight of a request's sender, and records and lines cut to it.
+
+Whoever has no sight of a stream gets the answer an unknown id gets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import msgspec
+
+from api.parts import Parts
+from api.permissions import sender
+from api.preconditions import asked_position, refuse_unreached
+from api.scopes import covers_kind
+from domain.access import Reach, Sight, reach_of, sight_of
+from domain.casebook import Loaded
+from domain.errors import Refused, UnknownStream
+from domain.learner.identification import Identity
+from domain.learner.standing import Standing, standing_of
+from domain.streams import fold
+from projections.learner_record import LearnerRecord
+
+
+def sight_on(parts: Parts, learner: UUID, standing: Standing) -> Sight | None:
+    """What the sender's grants show of this learner now; None: nothing."""
+    return sight_of(learner, standing, sender().acting, parts.site_of)
+
+
+def reach(parts: Parts) -> Reach:
+    """What the sender's lists are narrowed to."""
+    return reach_of(sender().acting, parts.sites())
+
+
+def admitted_learner(parts: Parts, loaded: Loaded) -> Sight:
+    """The sender's sight of a learner. `loaded` is as of now: sight never looks at the past.
+
+    Raises Refused(UnknownStream) where the sender sees nothing of them.
+    """
+    sight = sight_on(parts, loaded.stream.id, standing_of(loaded.state))
+    if sight is None:
+        raise unknown("learner", loaded.stream.id)
+    return sight
+
+
+def admitted(parts: Parts, loaded: Loaded) -> Sight | None:
+    """The same for any kind of stream; None where it is no learner."""
+    if loaded.kind.name == "learner":
+        return admitted_learner(parts, loaded)
+    if not covers_kind(sender().acting, loaded.kind.name, loaded.state, parts):
+        raise unknown(loaded.kind.name, loaded.stream.id)
+    return None
+
+
+class Seen(NamedTuple):
+    """A stream as its reader sees it: `loaded` cut to the sight, which is None for other kinds than learners."""
+
+    loaded: Loaded
+    position: int
+    sight: Sight | None
+
+
+def seen(parts: Parts, kind: str, stream: UUID) -> Seen:
+    """The stream as of the moment asked for, from the log itself, and the position that means.
+
+    Raises Refused(UnknownStream) where it is not of this kind or not for this reader, Problem where the moment cannot
+    be answered.
+    """
+    asked = asked_position(parts)
+    position = parts.log.max_position() if asked is None else asked
+    refuse_unreached(position)
+    now = parts.casebook.load(kind, stream, None if asked is not None else position)
+    sight = admitted(parts, now)
+    loaded = now if asked is None else parts.casebook.load(kind, stream, asked)
+    return Seen(_cut(loaded, sight), position, sight)
+
+
+def _cut(loaded: Loaded, sight: Sight | None) -> Loaded:
+    """The stream without what came after the reader's own episode."""
+    if sight is None or sight.upto is None or sight.upto >= loaded.stream.version:
+        return loaded
+    stream = msgspec.structs.replace(loaded.stream, events=loaded.stream.events[: sight.upto])
+    return msgspec.structs.replace(loaded, stream=stream, state=fold(loaded.kind, stream.events))
+
+
+def unknown(kind: str, stream: UUID, pointer: str = "") -> Refused:
+    """What an unknown id is answered with."""
+    return Refused(UnknownStream(pointer=pointer, kind=kind, id=stream))
+
+
+def shown(record: LearnerRecord, sight: Sight) -> LearnerRecord:
+    """The record cut to what the sight shows. A former centre's record was folded up to its episode's end before."""
+    if not sight.identity:
+        record = msgspec.structs.replace(record, file_number=None, identity=None, contacts=None)
+    if not sight.contacts:
+        record = msgspec.structs.replace(record, contacts=None)
+    if sight.level == "summary":
+        return _summary(record)
+    return record if sight.episodes is None else _of_episodes(record, sight.episodes)
+
+
+def _of_episodes(record: LearnerRecord, episodes: frozenset[UUID]) -> LearnerRecord:
+    standing = record.standing
+    return msgspec.structs.replace(
+        record,
+        active=record.active if record.active in episodes else None,
+        last=record.last if record.last in episodes else None,
+        enrolments=[each for each in record.enrolments if each.enrolment in episodes],
+        candidatures=[each for each in record.candidatures if each.enrolment in episodes],
+        diplomas=[each for each in record.diplomas if each.enrolment in episodes],
+        outcomes=[each for each in record.outcomes if each.enrolment in episodes],
+        outcome=record.outcome if _enrolment_of_outcome(record) in episodes else None,
+        standing=msgspec.structs.replace(
+            standing,
+            custody=None,
+            asked=None,
+            episodes=tuple(each for each in standing.episodes if each.enrolment in episodes),
+        ),
+    )
+
+
+def _enrolment_of_outcome(record: LearnerRecord) -> UUID | None:
+    return next((each.enrolment for each in record.outcomes if each.outcome == record.outcome), None)
+
+
+def _summary(record: LearnerRecord) -> LearnerRecord:
+    """What a centre needs to answer a transfer: where the learner stands, none of what was done there."""
+    current = record.active or record.last
+    lines = [each for each in record.enrolments if each.enrolment == current]
+    bare = [
+        msgspec.structs.replace(each, groups={}, weeks=0, days_present=0, days_recorded=0, minutes_attended=0)
+        for each in lines
+    ]
+    return msgspec.structs.replace(
+        record, enrolments=bare, competences=0, candidatures=[], diplomas=[], outcomes=[], outcome=None, flags=[]
+    )
+
+
+def person_shown(identity: Identity | None, sight: Sight) -> Identity | None:
+    """Who they are: in a summary name, sex and birth date alone."""
+    if identity is None or not sight.identity:
+        return None
+    if sight.level != "summary":
+        return identity
+    return Identity(
+        names=identity.names,
+        sex=identity.sex,
+        birth_date=identity.birth_date,
+        birth_certainty=identity.birth_certainty,
+    )
+
+
+def fact_seen(sight: Sight | None, version: int | None, facts: Mapping[str, Any]) -> bool:
+    """Whether a line about a learner is shown. `version`: on the learner's own stream, None for another stream's."""
+    if sight is None:
+        return True
+    enrolment = facts.get("enrolment")
+    return sight.sees(version, UUID(enrolment) if isinstance(enrolment, str) else None)
+
+
+def facts_shown(sight: Sight | None, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Facts of a line without what names the person, for a reader who is not to know."""
+    if sight is None or sight.identity:
+        return dict(facts)
+    return {name: value for name, value in facts.items() if name != "file_number"}
