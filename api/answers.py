@@ -49,7 +49,7 @@ def add_read(
 
 
 def wait_for_views(parts: Parts, *views: str, upto: int | None = None) -> None:
-    """These views have come to `at_least` and to the position that is read. Raises Problem at-least-not-reached."""
+    """These views have come to `at_least` and to the position that is read. Raises Problem."""
     wanted = max(at_least() or 0, upto or 0)
     if wanted and not parts.views.wait_for(wanted, views):
-        raise not_reached(min(parts.views.positions()[view] for view in views))
+        raise not_reached(parts, min(parts.views.positions()[view] for view in views))

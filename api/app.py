@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from typing import Final
-from uuid import UUID
 
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
@@ -20,6 +19,7 @@ from api.observed import observe
 from api.parts import Parts
 from api.permissions import check_every_route, guard
 from api.possible import register_possible
+from api.preconditions import refuse_unreadable_language
 from api.problems import BY_STATUS, Problem, problem_response, refusal_response
 from api.streams import register_kinds
 from api.turns import refuse_stranger, take_turns
@@ -41,6 +41,7 @@ def create_app(parts: Parts) -> Flask:
     )
     app.url_map.merge_slashes = False  # one address for one thing: a redirect would be an answer without a body
     observe(app, parts)
+    app.before_request(refuse_unreadable_language)
     guard(app, parts)
     take_turns(app, parts)
     api = SmorestApi(app)

@@ -23,6 +23,12 @@ MOMENT: Final = re.compile(
     r"(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}:\d{2})(\.\d{1,6})?\d*([Zz]|[+ -]\d{2}:\d{2})", re.ASCII
 )
 
+# RFC 9110, 12.5.4: a language range and perhaps its weight
+LANGUAGE: Final = re.compile(
+    r"\s*(?:\*|[A-Za-z]{1,8}(?:[-_][A-Za-z0-9]{1,8})*)\s*(?:;\s*q\s*=\s*[01](?:\.[0-9]{0,3})?\s*)?", re.ASCII
+)
+LONGEST_LANGUAGES: Final = 1_000  # characters that are looked at
+
 
 def command_key(parts: Parts, subject: UUID) -> CommandKey:
     """What makes this request known when it is sent again. Raises Problem idempotency-key-missing."""
@@ -77,14 +83,32 @@ def at_least() -> int | None:
 
 
 def refuse_unreached(position: int) -> None:
-    """What is read as of this position has all that `at_least` asks. Raises Problem at-least-not-reached."""
-    if position < (at_least() or 0):
-        raise not_reached(position)
+    """What is read as of this position, of the log itself, has all that `at_least` asks. Raises Problem at-least-ahead.
+
+    No wait helps: what was acknowledged is in the log already, and a past moment stays as it is.
+    """
+    asked = at_least() or 0
+    if position < asked:
+        params = {"asked": asked, "last": position}
+        raise Problem(
+            "at-least-ahead",
+            findings=[Finding("at-least-ahead", parameter="at_least", params=params)],
+            params=params,
+            more={"position": position},
+        )
 
 
-def not_reached(position: int) -> Problem:
-    """What was asked for has not been seen within the time a request waits."""
+def not_reached(parts: Parts, position: int) -> Problem:
+    """The views have not come so far within the time a request waits. Raises Problem where they never will."""
+    refuse_unreached(parts.log.max_position())
     return Problem("at-least-not-reached", more={"position": position}, headers={"Retry-After": "1"})
+
+
+def refuse_unreadable_language() -> None:
+    """Accept-Language is absent, or one language in it can be read; which of them is another matter. Raises Problem."""
+    header = request.headers.get("Accept-Language", "")[:LONGEST_LANGUAGES]
+    if header.strip(" \t,") and not any(LANGUAGE.fullmatch(each) for each in header.split(",")):
+        raise bad_parameter("Accept-Language", expected="ar-MA, fr;q=0.8")
 
 
 def _moment(text: str) -> datetime:

@@ -50,6 +50,7 @@ STATUS: Final[Mapping[str, int]] = {
     "unknown-parameter": FORM,
     "bad-cursor": FORM,
     "as-of-in-future": FORM,
+    "at-least-ahead": FORM,
     "idempotency-key-reused": FORM,
     "if-match-missing": 428,
     "too-many-requests": 429,

@@ -24,7 +24,7 @@ QUERY: Final[dict[str, dict[str, Any]]] = {
         ),
         _query(
             "at_least",
-            "A position of an earlier answer: the read waits up to 250 ms until it is seen, else 503.",
+            "A position of an earlier answer: the read waits up to 250 ms for it, else 503; 422 past the log.",
             1207,
             {"type": "integer", "minimum": 0},
         ),

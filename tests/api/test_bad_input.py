@@ -229,8 +229,18 @@ def test_options_and_head_answer_without_surprise(api: Api) -> None:
     assert (head.status_code, head.get_data()) == (200, b"")
 
 
-def test_a_broken_language_header_is_answered_in_arabic(api: Api, subtests: pytest.Subtests) -> None:
-    for header in ("", "xx", "fr;q=2;q=3,,,", "*" * 5000, "\t;;;=", "fr;q=abc"):
+def test_a_language_header_in_which_nothing_can_be_read_is_refused(api: Api, subtests: pytest.Subtests) -> None:
+    for header in ("fr;q=2;q=3,,,", "*" * 5000, ";;;=", "fr;q=abc", "%%", "français"):
+        with subtests.test(header=header[:20]):
+            for path in ("/livez", "/v1/learners"):
+                response = api.get(path, Accept_Language=header)
+                assert_problem(response, 422, "bad-parameter")
+                assert response.get_json()["errors"][0]["parameter"] == "Accept-Language"
+                assert response.headers["Content-Language"] == "ar-MA"
+
+
+def test_a_language_that_is_not_ours_is_answered_in_arabic(api: Api, subtests: pytest.Subtests) -> None:
+    for header in ("", ",", "xx", "*", "de;q=0.5, ;;;=", "fr;q=0", "fr;q=abc, nl"):
         with subtests.test(header=header[:20]):
             response = api.get("/v1/nothing", Accept_Language=header)
             assert (response.status_code, response.headers["Content-Language"]) == (404, "ar-MA")

@@ -99,7 +99,18 @@ def test_before_they_were_identified_nobody_knew_of_them(api: Api, project: Call
 def test_a_past_moment_never_holds_a_later_position(api: Api) -> None:
     learner = identified(api)
     response = api.get(f"/v1/learners/{learner}?as_of={quote(_recorded_at(api).isoformat())}&at_least=999999")
-    assert (response.status_code, response.get_json()["code"]) == (503, "at-least-not-reached")
+    assert (response.status_code, response.get_json()["code"]) == (422, "at-least-ahead")
+
+
+def test_a_position_that_the_log_has_not_is_refused_with_the_last_one(api: Api, subtests: pytest.Subtests) -> None:
+    learner = identified(api)
+    last = api.position()
+    for path in (f"/v1/learners/{learner}", f"/v1/learners/{learner}/timeline", "/v1/learners", "/v1/groups"):
+        with subtests.test(path=path):
+            response = api.get(f"{path}?at_least={last + 1}", "coordinator", Accept_Language="en")
+            body = response.get_json()
+            assert (response.status_code, body["code"], body["position"]) == (422, "at-least-ahead", last)
+            assert (body["errors"][0]["parameter"], str(last) in body["title"]) == ("at_least", True)
 
 
 def test_a_moment_later_than_now_is_refused(api: Api) -> None:

@@ -29,7 +29,7 @@ PROBLEMS = (
     "unauthenticated", "not-your-role", "not-found", "method-not-allowed", "unsupported-media-type", "body-too-large",
     "malformed-json", "duplicate-json-key", "bad-character", "invalid-body", "unknown-field", "missing-field",
     "wrong-type", "bad-date", "bad-uuid", "idempotency-key-missing", "idempotency-key-reused", "if-match-missing",
-    "stale-version", "as-of-in-future", "at-least-not-reached", "bad-cursor", "unavailable",
+    "stale-version", "as-of-in-future", "at-least-ahead", "at-least-not-reached", "bad-cursor", "unavailable",
     "internal-error", "bad-parameter", "unknown-parameter", "login-not-bound", "not-known-then",
     "too-many-requests", "request-unreadable", "address-too-long", "headers-too-large",
 )  # fmt: skip
