@@ -209,9 +209,9 @@ def fetch(url: str, seconds: float = FETCH_SECONDS) -> bytes:
     """What this address answers a GET with, at most one byte more than a key set may have.
 
     No redirect is followed and no proxy asked; after `seconds` the connection is cut, however busy it is.
-    Raises OSError, HTTPException, BadKeySet for any status but 200.
+    Raises OSError (TimeoutError when it was cut), HTTPException, BadKeySet for any status but 200.
     """
-    address = urlsplit(url)
+    address, began = urlsplit(url), time.monotonic()
     port = address.port or (443 if address.scheme == "https" else 80)
     plain = socket.create_connection((address.hostname or "", port), timeout=seconds)
     with plain, closing(plain.dup()) as cutter:  # TLS takes the first one over
@@ -219,9 +219,12 @@ def fetch(url: str, seconds: float = FETCH_SECONDS) -> bytes:
         end.daemon = True
         end.start()
         try:
-            return _answer(address, port, plain)
+            body = _answer(address, port, plain)
         finally:
             end.cancel()
+    if time.monotonic() - began >= seconds:
+        raise TimeoutError  # what was read may have been cut
+    return body
 
 
 def _answer(address: SplitResult, port: int, plain: socket.socket) -> bytes:
@@ -237,7 +240,10 @@ def _answer(address: SplitResult, port: int, plain: socket.socket) -> bytes:
         response = connection.getresponse()
         if response.status != 200:
             raise BadKeySet(f"the address answers {response.status}")
-        return response.read(LARGEST_BYTES + 1)
+        body = response.read(LARGEST_BYTES + 1)
+        if response.length and len(body) <= LARGEST_BYTES:
+            raise BadKeySet("the answer is shorter than it says")
+        return body
 
 
 def _cut(connection: socket.socket) -> None:
