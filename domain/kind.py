@@ -98,6 +98,16 @@ class ClaimSource(msgspec.Struct, frozen=True):
         return (self.kind, self.fact.version if self.fact else self.value)
 
 
+def nothing_closed(_state: Any) -> frozenset[str]:
+    """For kinds whose families nobody closes."""
+    return frozenset()
+
+
+def first_generations(_state: Any) -> Mapping[str, int]:
+    """For kinds whose families are sealed with their first key."""
+    return {}
+
+
 def no_claims(_state: Any) -> list[ClaimSource]:
     """For kinds that claim nothing."""
     return []
@@ -118,6 +128,8 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     status_of: Callable[[Any], str]
     life_cycle: Mapping[str, frozenset[str]]  # status → names of the commands allowed; total over statuses
     claims_of: Callable[[Any], list[ClaimSource]] = no_claims
+    closed_of: Callable[[Any], frozenset[str]] = nothing_closed  # key families nothing more is recorded of
+    generations_of: Callable[[Any], Mapping[str, int]] = first_generations  # family → its key's, where not the first
     singleton: bool = False  # exists before its first event
 
 

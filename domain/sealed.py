@@ -112,6 +112,10 @@ class Keyring(Protocol):
         """Keys of these (stream, family) pairs are at hand for sealing, made where they are missing."""
         ...
 
+    def open_generation(self, stream: UUID, family: str, generation: int) -> None:
+        """The family is sealed with this generation: opened now where the one before was destroyed. May be repeated."""
+        ...
+
 
 @cache
 def sealed_fields(event_class: Hashable) -> tuple[SealedField, ...]:

@@ -10,6 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from functools import cache
 from typing import Any, Final, TypeVar, cast
 from uuid import UUID
@@ -184,6 +185,27 @@ class Keyring:
                 raise KeyInUse(_name_of(pair))
             self._forget_stream(stream)
             return last.generation + 1
+
+    def open_generation(self, stream: UUID, family: str, generation: int) -> None:
+        """The family is sealed with this generation: the one the stream's facts state. May be repeated.
+
+        Raises as `new_generation` does, and UnknownKey where an earlier one is missing: the keys are not the log's.
+        """
+        pair = (stream, family)
+        with self._lock:
+            self._drop_old()
+            if self._has(pair, generation):
+                return
+            self._fetch({pair}, make=False)
+            held = self._held.get(pair)
+            if held is None or max(held.generations) < generation - 1:
+                raise UnknownKey(f"{_name_of(pair)}.{generation - 1}")
+            if not self._has(pair, generation):
+                with suppress(KeyInUse):  # another process was first, or the generation before is still in use
+                    self.new_generation(stream, family)
+                self._fetch({pair}, make=False)
+                if not self._has(pair, generation):
+                    raise KeyInUse(_name_of(pair))
 
     def forget(self) -> None:
         """No key is held any more; the next use fetches it. The projector calls this after each page."""

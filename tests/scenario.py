@@ -117,6 +117,7 @@ class ClearKeyring:
 
     def __init__(self) -> None:
         self.erased: set[tuple[UUID, str]] = set()
+        self.generations: dict[tuple[UUID, str], int] = {}
 
     def open(self, stream: UUID, fact: Any) -> Any | Erased:
         """The clear value."""
@@ -129,6 +130,10 @@ class ClearKeyring:
 
     def prepare(self, wanted: Sequence[tuple[UUID, str]]) -> None:
         """Nothing needs a key."""
+
+    def open_generation(self, stream: UUID, family: str, generation: int) -> None:
+        """Nothing needs a key; noted."""
+        self.generations[stream, family] = generation
 
 
 class Scenario:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date
 from typing import ClassVar
 from uuid import UUID
@@ -243,6 +244,15 @@ def on_eligibility_assessed(stage: Identification, event: EligibilityAssessed, v
 def on_derogation_granted(stage: Identification, event: DerogationGranted, version: int) -> Identification:
     """The stage after: derogation granted."""
     return msgspec.structs.replace(stage, derogated=(*stage.derogated, ((event.rule, event.season), version)))
+
+
+def forgotten(stage: Identification, families: Collection[str]) -> Identification:
+    """Nothing of these families is in force: what was recorded of them is neither opened nor claimed any more."""
+    return msgspec.structs.replace(
+        stage,
+        identities=() if "identity" in families else stage.identities,
+        contact_facts=() if "contacts" in families else stage.contact_facts,
+    )
 
 
 def withdrawn(stage: Identification, version: int) -> Identification:
