@@ -197,6 +197,7 @@ class Projector:
             self._write(connection, lane, rows[-1][0], page)
         lane.states.keep(page.states.items())
         lane.position = rows[-1][0]
+        LOG.debug("page", extra={"position": lane.position, "events": len(rows)})
         return len(rows)
 
     def _read(self, connection: log.Connection, after: int, upto: int) -> list[log.PageRow]:
@@ -235,6 +236,8 @@ class Projector:
         if lane.is_live:
             return
         lane.is_live = True
+        ids = " ".join(view.id for view in lane.views)
+        LOG.info("current", extra={"position": lane.position, "view": ids})
         connection.execute(
             "update views.view_state set status = 'live' where status <> 'live' and (view, version) in"
             " (select * from unnest(%s::text[], %s::integer[]))",

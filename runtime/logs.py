@@ -15,6 +15,13 @@ from typing import Any, Final
 
 import structlog
 
+# What a line may hold beside its event: ids, codes, counts and positions. Anything else a caller adds is left out.
+FIELDS: Final = frozenset(
+    {
+        "code", "exception", "events", "method", "ms", "number", "position", "reason", "role", "route", "seconds",
+        "status", "stream", "version", "view", "what", "worker",
+    }
+)  # fmt: skip
 QUIET: Final = ("psycopg.pool", "asyncio", "eventsourcing")  # what they say at warning and above is enough
 
 
@@ -24,6 +31,7 @@ def configure_logging(log_format: str, *, verbose: bool = False) -> None:
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
+        structlog.stdlib.ExtraAdder(allow=FIELDS),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _error_without_values,
     ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import Any, ClassVar, Final, TypeAlias, cast
@@ -184,6 +184,11 @@ class ForsaDatastore(PostgresDatastore):
 
     def register_type_adapters(self) -> None:
         """Nothing: the library's composite type for arrays of events is not used, and asking for it would connect."""
+
+    def pool_stand(self) -> Mapping[str, int]:
+        """How the pool of this process stands, in its own words; empty while it is not open."""
+        pool = self._pools.get(os.getpid())
+        return {} if pool is None else pool.get_stats()
 
     def close(self) -> None:
         """The pool of this process is closed; the next use opens a new one."""

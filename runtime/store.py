@@ -179,6 +179,10 @@ class EventLog:
         """Position of the last event, 0 for an empty log."""
         return self.recorder.max_position()
 
+    def pool_stand(self) -> Mapping[str, int]:
+        """How this process's connections stand, in the pool's own words; empty before the first was needed."""
+        return self.recorder.datastore.pool_stand()
+
     def close(self) -> None:
         """This process's connections are closed."""
         self.application.close()

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import signal
+import socket
 import threading
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
 
 import click
 
 from runtime.cli.ending import UNAVAILABLE, Ended
 from runtime.cli.environment import settings_for
 from runtime.databases import PROCESS_NEEDS
+
+if TYPE_CHECKING:
+    from projections.projector import Projector
+    from runtime.settings import Settings
 
 
 @click.command("serve")
@@ -24,6 +33,7 @@ def serve_command(workers: int) -> None:
     settings = settings_for(*PROCESS_NEEDS)
     configure_logging(settings.log_format)
     token_verifier(settings)  # says now what each worker would die of
+    _refuse_taken(settings)
     refuse_lossy_settings(settings)
     refuse_wrong_master_key(settings)
     WebServer(settings, workers).run()
@@ -41,10 +51,38 @@ def project_command() -> None:
     refuse_wrong_master_key(settings)  # it would park every learner
     stop = stopped_by_signals()
     mapper, keyring = open_means(settings)
-    try:
-        run_projector(settings.projector_database_url, mapper, keyring, stop)
-    finally:
-        keyring.close()
+    with closing(keyring), _figures(settings) as stepped:
+        run_projector(settings.projector_database_url, mapper, keyring, stop, on_step=stepped)
+
+
+@contextmanager
+def _figures(settings: Settings) -> Iterator[Callable[[Projector], None] | None]:
+    """What to call after each step of the projector, whose metrics are served; None where no port is given for them."""
+    if not settings.metrics_port:
+        yield None
+        return
+    from projections.reading import Views
+    from runtime.metrics import ProjectorMetrics, serve_metrics
+    from runtime.wiring import RELEASE, reading_pool
+
+    _refuse_taken(settings)
+    pool = reading_pool(settings.projector_database_url, 1)
+    with closing(pool):
+        metrics = ProjectorMetrics(Views(pool), RELEASE)
+        serve_metrics(metrics.registry, settings.metrics_host, settings.metrics_port)
+        yield lambda projector: metrics.stepped(projector.position)
+
+
+def _refuse_taken(settings: Settings) -> None:
+    """Raises Ended where another listens on the port of the metrics: the web's processes share it, with nobody else."""
+    if not settings.metrics_port:
+        return
+    with socket.socket(socket.AF_INET6 if ":" in settings.metrics_host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.metrics_host, settings.metrics_port))
+        except OSError:
+            raise Ended(UNAVAILABLE, f"Port {settings.metrics_port} of FORSA_METRICS_PORT is taken.") from None
 
 
 def stopped_by_signals() -> threading.Event:

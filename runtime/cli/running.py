@@ -56,6 +56,12 @@ def run_command(directory: Path, port: int | None, workers: int, demo: bool) -> 
         supervise(children, stop)
 
 
+def _own_metrics_port(environment: Mapping[str, str]) -> dict[str, str]:
+    """The projector's metrics stand on the port after the web's, where there is one."""
+    port = environment.get("FORSA_METRICS_PORT", "")
+    return {"FORSA_METRICS_PORT": str(int(port) + 1)} if port.isdecimal() else {}
+
+
 @contextmanager
 def _alone(directory: Path) -> Iterator[None]:
     """No other run uses the directory: two would overwrite each other's settings. Raises Ended."""
@@ -129,7 +135,7 @@ def _children(environment: Mapping[str, str], workers: int) -> list[Child]:
     forsa = [sys.executable, "-m", "runtime.cli"]
     return [
         Child("web", [*forsa, "serve", "--workers", str(workers)], environment),
-        Child("projector", [*forsa, "project"], environment),
+        Child("projector", [*forsa, "project"], environment | _own_metrics_port(environment)),
     ]
 
 
