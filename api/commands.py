@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from flask import Response
+from flask import Response, g
 
 from api.blueprint import ForsaBlueprint
 from api.examples import EXAMPLES
@@ -195,6 +195,7 @@ def _rendered(
     version: int | None,
 ) -> Response:
     answer = CommandAnswer(position, ids, list(events), links_of(spec.kind, stream))
+    g.position = position  # for the line of this request: by it the log and the projector are found
     response = Response(msgspec.json.encode(answer), CREATED if events else UNCHANGED, mimetype="application/json")
     reached = max((each.version for each in events if each.stream == stream), default=version)
     if reached is not None:
