@@ -19,7 +19,10 @@ from domain.reference import code_list, list_names
 from projections.reading import Lag
 
 CACHED: Final = {"Cache-Control": "public, max-age=3600"}  # nothing personal in it
-PAGE_POLICY: Final = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+PAGE_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none';"
+    " frame-ancestors 'none'"
+)
 FILES: Final = {"docs.js": "text/javascript", "docs.css": "text/css"}
 
 
