@@ -40,7 +40,7 @@ ASKED: Final[dict[str, Any]] = {
 def address(dsn: str, options: str = SESSION, **asked: Any) -> str:
     """The DSN with what every session of ours asks for; what the DSN says itself stays. asked: instead of ASKED's."""
     given = conninfo.conninfo_to_dict(dsn)
-    merged = " ".join(str(each) for each in (given.pop("options", None), options) if each)
+    merged = " ".join(str(each) for each in (options, given.pop("options", None)) if each)  # the later one counts
     return conninfo.make_conninfo(**{**ASKED, **asked, **given, "options": merged})
 
 

@@ -17,6 +17,7 @@ from eventsourcing.persistence import OperationalError
 from psycopg.rows import tuple_row
 
 from domain.event import Event
+from projections.connections import asked
 from runtime.recorder import ForsaDatastore
 
 OLDEST_SECONDS: Final = 5.0  # an older answer is no answer
@@ -76,10 +77,12 @@ def reader(datastore: ForsaDatastore, query: bytes) -> Callable[[int], Sequence[
     """Reads what `query` selects after a position, on a connection of the log's own pool."""
 
     def read(after: int) -> Sequence[Row]:
+        def ask(connection: psycopg.Connection[Any]) -> list[Row]:
+            cursor: Any = connection.cursor(binary=True, row_factory=tuple_row)
+            return cast("list[Row]", cursor.execute(query, (after,), prepare=True).fetchall())
+
         try:
-            with datastore.pool.connection() as connection:
-                cursor: Any = connection.cursor(binary=True, row_factory=tuple_row)
-                return cast("list[Row]", cursor.execute(query, (after,), prepare=True).fetchall())
+            return asked(datastore.pool, ask)
         except (psycopg.Error, OperationalError) as error:
             raise Unreadable from error
 

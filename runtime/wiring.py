@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import hmac
-import itertools
 import logging
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
@@ -17,7 +16,7 @@ from uuid import UUID, uuid4
 
 import msgspec
 import psycopg
-from eventsourcing.persistence import InterfaceError, OperationalError, PersistenceError
+from eventsourcing.persistence import InterfaceError, OperationalError
 from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
@@ -38,6 +37,7 @@ from runtime.key_sources import KeysUnavailable
 from runtime.keyring import Keyring
 from runtime.mapper import ForsaMapper
 from runtime.master_key import Secrets, secrets_from
+from runtime.readiness import Readiness, first_away
 from runtime.recorder import ForsaDatastore
 from runtime.settings import Settings
 from runtime.sites import TAIL as SITES_TAIL
@@ -215,6 +215,7 @@ def api_parts(
                 metrics.token_refused(refused.reason)
             return None
 
+    readiness = Readiness(partial(first_away, forsa))
     return Parts(
         casebook=forsa.casebook,
         views=forsa.views,
@@ -230,7 +231,7 @@ def api_parts(
         cursor_key=hmac.digest(forsa.secrets.body, b"forsa.cursor.1", "sha256"),
         now=forsa.now,
         new_id=uuid4,
-        not_ready=lambda: ["stopping"] if stopping() else not_ready(forsa),
+        not_ready=lambda: ["stopping"] if stopping() else readiness.away(),
         outages=OUTAGES,
         release=RELEASE,
         https=forsa.settings.https,
@@ -243,26 +244,8 @@ OUTAGES: Final[tuple[type[Exception], ...]] = (
     InterfaceError,
     psycopg.OperationalError,
     psycopg.InterfaceError,
+    psycopg.errors.ReadOnlySqlTransaction,  # a server that has stepped down: the next attempt finds the other
     NotLive,
     KeysUnavailable,
     Unreadable,
 )
-
-
-def not_ready(forsa: Forsa) -> Sequence[str]:
-    """The first thing that keeps this process from answering: log, keys or views. Empty when ready."""
-    checks: dict[str, Callable[[], object]] = {
-        "log": forsa.event_log.max_position,
-        "keys": lambda: psycopg.connect(forsa.settings.keys_database_url, connect_timeout=2).close(),
-        "views": forsa.views.require_live,
-    }
-    # The first only: each waits seconds for a database that is away, and whoever asks wants to know soon.
-    return list(itertools.islice((name for name, check in checks.items() if _fails(check)), 1))
-
-
-def _fails(check: Callable[[], object]) -> bool:
-    try:
-        check()
-    except (psycopg.Error, PersistenceError, NotLive):
-        return True
-    return False
