@@ -104,15 +104,20 @@ def folded(mapper: log.Mapper, stream: bytes, joined: bytes) -> Held:
     """The stream's state from its joined stored states. Raises FoldFailed."""
     events = mapper.decode_many(joined)
     held = new_state(stream, events[0])
+    held.state = after(held, events)
+    held.size += STATE_FACTOR * len(joined)
+    return held
+
+
+def after(held: Held, events: Iterable[Event]) -> Any:
+    """The state after all of a new stream's events. Raises FoldFailed."""
     evolve, state = held.kind.evolve, held.state
     try:
         for version, event in enumerate(events, 1):
             state = evolve(state, event, version)
     except Exception as error:
         raise FoldFailed(error) from error
-    held.state = state
-    held.size += STATE_FACTOR * len(joined)
-    return held
+    return state
 
 
 class Page(msgspec.Struct):

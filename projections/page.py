@@ -13,7 +13,7 @@ from domain.event import Event
 from domain.sealed import SealedFact
 from projections import log
 from projections.copying import entry_place
-from projections.folding import PLACE, STATE_FACTOR, FoldFailed, Held, OutOfOrder, Page, new_state
+from projections.folding import PLACE, STATE_FACTOR, FoldFailed, Held, OutOfOrder, Page, after, new_state
 from projections.view import EntryView, Opened, StreamView, View
 from projections.writing import Entries, StreamRows
 
@@ -89,20 +89,11 @@ class Folded:
                     self._last[stream] = position
                     self._take(held, stream, version, event, position, at, skip=position < since)
             else:
-                self._fold_only(held, events)
+                held.state = after(held, events)
                 self._last[stream] = int.from_bytes(places[-16:-8], "big")
         except FoldFailed as failed:
             del self.states[stream], self._before[stream]
             self._break(stream, max(since, self._last.get(stream, 0)), failed.reason)
-
-    def _fold_only(self, held: Held, events: Sequence[Event]) -> None:
-        evolve, state = held.kind.evolve, held.state
-        try:
-            for version, event in enumerate(events, 1):
-                state = evolve(state, event, version)
-        except Exception as error:
-            raise FoldFailed(error) from error
-        held.state = state
 
     def _take(
         self, held: Held, stream: bytes, version: int, event: Event, position: int, at: bytes, *, skip: bool = False
@@ -112,17 +103,17 @@ class Folded:
         if before.version + 1 != version:
             raise OutOfOrder(f"stream {held.id} has version {before.version}, the log goes on with {version}")
         try:
-            after = held.kind.evolve(before, event, version)
+            state = held.kind.evolve(before, event, version)
         except Exception as error:
             raise FoldFailed(error) from error
-        held.state = after
+        held.state = state
         if skip:
             return
         for sink in self._sinks:
             if stream in sink.parked or held.kind.name not in sink.kinds:
                 continue
             try:
-                rows = sink.view.entries_of(held.id, before, event, after)
+                rows = sink.view.entries_of(held.id, before, event, state)
             except NEVER_PARKED:
                 raise
             except Exception as error:  # noqa: BLE001  # whatever a view raises parks one stream of it, no more

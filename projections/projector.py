@@ -20,7 +20,7 @@ from projections.connections import address
 from projections.folding import States, cold_states, no_collection
 from projections.page import Folded
 from projections.records import parked
-from projections.tables import DDL_LOCK, ensure_tables
+from projections.tables import DDL_LOCK, ensure_tables, is_made, lock_view
 from projections.view import EntryView, View
 from projections.writing import add_entries, are_few, replace_rows
 
@@ -43,7 +43,7 @@ SESSION: Final = (
 # of the statement itself, a division by zero: what follows in the same pipeline is then not executed.
 MOVE: Final = """
 with moved as (
-  update views.view_state s set position = %s, updated_at = clock_timestamp()
+  update views.view_state s set position = %s, status = coalesce(%s, s.status), updated_at = clock_timestamp()
     from unnest(%s::text[], %s::integer[], %s::integer[]) as v(view, version, generation)
    where (s.view, s.version, s.generation) = (v.view, v.version, v.generation) and s.position = %s
   returning 1
@@ -75,11 +75,13 @@ class Projector:
         *,
         views: Sequence[View] = ALL_VIEWS,
         page_size: int = log.PAGE_SIZE,
+        longest: int = EVERY,
     ) -> None:
-        """Connects at the first step."""
+        """Connects at the first step. longest: a view without a table is made by a rebuild where more events wait."""
         self._dsn, self._mapper, self._keyring = dsn, mapper, keyring
         self._views = list(views)
-        self._page_size = page_size
+        self._page_size, self._longest = page_size, longest
+        self._unmade: list[View] = []
         self._connection: log.Connection | None = None
         self._lanes: list[Lane] = []
         self._parked: dict[str, set[bytes]] = {}
@@ -89,6 +91,11 @@ class Projector:
     def views(self) -> list[View]:
         """The views this projector works on now; empty while it stands by for another one."""
         return [view for lane in self._lanes for view in lane.views]
+
+    @property
+    def unmade(self) -> list[View]:
+        """The views this projector left to a rebuild, and that are not there yet."""
+        return list(self._unmade)
 
     @property
     def position(self) -> int:
@@ -137,31 +144,29 @@ class Projector:
         if self._connection is None:
             connection = connect(self._dsn)
             self._connection = connection
-            ensure_tables(connection, self._views)
+            is_long = log.last_position(connection) > self._longest
+            self._unmade = [view for view in self._views if is_long and not is_made(connection, view)]
+            ensure_tables(connection, [view for view in self._views if view not in self._unmade])
         return self._connection
 
     # ── which views are ours ──
 
     def _take_views(self, connection: log.Connection) -> None:
         """The views nobody else projects are ours until the session ends. All at once: two starters never share."""
-        held = {view.id for view in self.views}
-        wanted = [view for view in self._views if view.id not in held]
+        self._unmade = [view for view in self._unmade if not is_made(connection, view)]
+        others = {view.id for view in (*self.views, *self._unmade)}
+        wanted = [view for view in self._views if view.id not in others]
         if not wanted:
             return
         with connection.transaction():
             connection.execute("select pg_advisory_xact_lock(%s)", (DDL_LOCK,))
-            taken = [view for view in wanted if self._lock(connection, view)]
+            taken = [view for view in wanted if lock_view(connection, view.id)]
         for view in taken:
             self._parked[view.id] = parked.parked_streams(connection, view)
             position, self._generations[view.id] = place_of(connection, view)
             self._enter(view, position)
         if taken:
             self._retry_parked(connection, every=True)
-
-    def _lock(self, connection: log.Connection, view: View) -> bool:
-        query = "select pg_try_advisory_lock(hashtextextended('forsa.view.' || %s, 0))"
-        row = connection.execute(query, (view.id,)).fetchone()
-        return row == (True,)
 
     def _enter(self, view: View, position: int) -> None:
         lane = next((lane for lane in self._lanes if lane.position == position), None)
@@ -186,7 +191,7 @@ class Projector:
     # ── one page ──
 
     def _advance(self, connection: log.Connection, lane: Lane, upto: int) -> int:
-        ahead = min((each.position for each in self._lanes if each.position > lane.position), default=upto)
+        ahead = min((each.position for each in self._lanes if each.position > lane.position), default=EVERY)
         rows = self._read(connection, lane.position, min(ahead, upto))
         if not rows:
             self._say_live(connection, lane)
@@ -194,7 +199,10 @@ class Projector:
         with no_collection():
             page = Folded(self._mapper, self._keyring, lane.views, self._parked)
             page.fold(rows, cold_states(connection, self._mapper, rows, lane.states, lane.position))
-            self._write(connection, lane, rows[-1][0], page)
+            # Whoever only catches up with another lane is not current for that.
+            is_current = ahead == EVERY and len(rows) % self._page_size != 0
+            self._write(connection, lane, rows[-1][0], page, "live" if is_current else None)
+            lane.is_live = lane.is_live or is_current
         lane.states.keep(page.states.items())
         lane.position = rows[-1][0]
         LOG.debug("page", extra={"position": lane.position, "events": len(rows)})
@@ -210,12 +218,12 @@ class Projector:
             rows = rows + last
         return rows
 
-    def _write(self, connection: log.Connection, lane: Lane, position: int, page: Folded) -> None:
+    def _write(self, connection: log.Connection, lane: Lane, position: int, page: Folded, status: str | None) -> None:
         changed = {view.id: page.rows_of(view) for view in lane.views if not isinstance(view, EntryView)}
         # A few rows and the position are one round trip; a COPY cannot stand in a pipeline.
         few = are_few(page.entries.values(), changed.values())
         with connection.pipeline() if few else nullcontext(), connection.transaction():
-            self._move(connection, lane.views, lane.position, position)
+            self._move(connection, lane.views, lane.position, position, status)
             for view in lane.views:
                 if isinstance(view, EntryView):
                     add_entries(connection, view, page.entries[view.id])
@@ -226,11 +234,14 @@ class Projector:
             for stream, at, exception in page.failures[view.id]:
                 LOG.warning("parked: %s, stream %s, position %d, %s", view.id, stream.hex(), at, exception)
 
-    def _move(self, connection: log.Connection, views: Sequence[View], before: int, after: int) -> None:
+    def _move(
+        self, connection: log.Connection, views: Sequence[View], before: int, after: int, status: str | None = None
+    ) -> None:
         """In this transaction these views stand at `after`. Raises Overtaken unless they stood as they were left."""
         names, versions = [view.name for view in views], [view.version for view in views]
         generations = [self._generations[view.id] for view in views]
-        connection.execute(MOVE, (after, names, versions, generations, before, len(views)), prepare=True)
+        moved = (after, status, names, versions, generations, before, len(views))
+        connection.execute(MOVE, moved, prepare=True)
 
     def _say_live(self, connection: log.Connection, lane: Lane) -> None:
         if lane.is_live:
@@ -298,12 +309,15 @@ def run_projector(
     *,
     views: Sequence[View] = ALL_VIEWS,
     on_step: Callable[[Projector], None] | None = None,
+    build: Callable[[Sequence[View]], None] | None = None,
+    longest: int = EVERY,
 ) -> None:
     """The views follow the log until `stop` is set. Waits for a database that is away; raises TooOld.
 
-    on_step: called after each step, for health and metrics.
+    on_step: called after each step, for health and metrics. build: called with the views without a table where more
+    than `longest` events wait, again after each step until they are there; else the projector makes them itself.
     """
-    projector = Projector(dsn, mapper, keyring, views=views)
+    projector = Projector(dsn, mapper, keyring, views=views, longest=longest if build else EVERY)
     listener = Listener(dsn)
     try:
         while not stop.is_set():
@@ -312,6 +326,8 @@ def run_projector(
                 taken = projector.step()
                 if on_step is not None:
                     on_step(projector)
+                if build is not None and projector.unmade:
+                    build(projector.unmade)
                 if not taken:
                     listener.wait(stop)
             except (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction) as lost:

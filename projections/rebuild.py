@@ -8,12 +8,14 @@ one short transaction in which the live view's row of state is held, so that no 
 from __future__ import annotations
 
 import multiprocessing
+import os
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, LiteralString, TypeAlias
 from uuid import UUID
 
 import msgspec
@@ -27,11 +29,13 @@ from projections.page import Failure, Folded
 from projections.projector import Projector, connect, place_of
 from projections.records import parked
 from projections.tables import (
+    BUILDING,
     DDL_LOCK,
     create_indexes,
     create_table,
     drop_view,
     ensure_tables,
+    lock_view,
     switch_table,
     table,
 )
@@ -94,7 +98,7 @@ def rebuild(
     """
     say = report or (lambda _progress: None)
     built = [beside(view) for view in views]
-    with connect(dsn) as connection, _alone(connection):
+    with connect(dsn) as connection, alone(connection, views):
         ensure_tables(connection, [])
         _begin(connection, built)
         try:
@@ -117,12 +121,15 @@ def beside(view: View) -> View:
 
 
 @contextmanager
-def _alone(connection: log.Connection) -> Iterator[None]:
+def alone(connection: log.Connection, views: Sequence[View]) -> Iterator[None]:
+    """No other rebuild begins, and these views are seen to. Raises RebuildRunning."""
     row = connection.execute("select pg_try_advisory_lock(%s)", (REBUILD_LOCK,)).fetchone()
     if row != (True,):
         raise RebuildRunning
+    for view in views:
+        lock_view(connection, view.id, BUILDING)  # for who asks whether somebody sees to it
     connection.execute(SESSION)
-    yield  # the lock goes with the session
+    yield  # the locks go with the session
 
 
 def _begin(connection: log.Connection, built: Sequence[View]) -> None:
@@ -209,12 +216,26 @@ _worker: _Worker | None = None  # of this process, where it is one of several
 
 def _open_worker(dsn: str, open_means: log.OpenMeans, views: Sequence[View]) -> None:
     global _worker
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _worker = _Worker(dsn, open_means, views)
+
+
+def _end_with_parent() -> None:
+    """This process ends when the one that started it was killed: else it would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "spawned"
+    parent.join()
+    os._exit(1)
 
 
 def _fold_range(each: Range) -> Done:
     assert _worker is not None, "opened by the pool"
     return _worker.fold(each)
+
+
+OF_BUILT: Final[LiteralString] = (
+    "update views.view_state set {} = %s where (view, version) in (select * from unnest(%s::text[], %s::integer[]))"
+)
 
 
 def _fold_all(
@@ -228,18 +249,15 @@ def _fold_all(
 ) -> None:
     cuts = log.ranges(connection, max(processes, -(-upto // EVENTS_A_RANGE)), upto)
     tasks = [Range(first, last, upto) for first, last in cuts]
+    names, versions = [view.name for view in built], [view.version for view in built]
     done = 0
     say(Progress("folding", 0, upto))
     for each in _folded(dsn, open_means, built, tasks, processes):
         done += each.events
         _park(connection, built, each.failures)
+        connection.execute(OF_BUILT.format("folded"), (done, names, versions))
         say(Progress("folding", done, upto))
-    names, versions = [view.name for view in built], [view.version for view in built]
-    connection.execute(
-        "update views.view_state set position = %s where (view, version) in"
-        " (select * from unnest(%s::text[], %s::integer[]))",
-        (upto, names, versions),
-    )
+    connection.execute(OF_BUILT.format("position"), (upto, names, versions))
 
 
 def _folded(

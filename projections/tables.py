@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, LiteralString
 
 import psycopg
@@ -18,6 +18,7 @@ create table if not exists views.view_state (
   position bigint not null default 0,          -- every event up to here is in the rows
   generation integer not null default 0,       -- counts the tables a rebuild put in its place
   status text not null default 'building',     -- building, until it has once been current; then live
+  folded bigint not null default 0,            -- while a rebuild makes the rows: how many events are in them
   updated_at timestamptz not null default clock_timestamp(),
   primary key (view, version)
 ) with (fillfactor = 50)
@@ -37,13 +38,53 @@ def ensure_tables(connection: psycopg.Connection[Any], views: Iterable[View]) ->
         if connection.execute("select to_regnamespace(%s)", (SCHEMA,)).fetchone() == (None,):
             connection.execute("create schema views")
         connection.execute(STATE_TABLE)
+        _add_what_release_1_lacked(connection)
         _grant(connection, sql.Identifier(SCHEMA, "view_state"))
         for view in views:
             _ensure_table(connection, view)
 
 
+def _add_what_release_1_lacked(connection: psycopg.Connection[Any]) -> None:
+    query = "select from pg_attribute where attrelid = 'views.view_state'::regclass and attname = 'folded'"
+    if connection.execute(query).fetchone() is None:  # looked at first: to alter waits for every reader
+        connection.execute("alter table views.view_state add column folded bigint not null default 0")
+
+
+def is_made(connection: psycopg.Connection[Any], view: View) -> bool:
+    """Whether the view has its table."""
+    return connection.execute("select to_regclass(%s)", (f"{SCHEMA}.{view.id}",)).fetchone() != (None,)
+
+
+# Who projects a view holds its advisory lock for as long as the session lives, and who builds it anew another.
+PROJECTING: Final = "forsa.view."
+BUILDING: Final = "forsa.building."
+_LOCK: Final[LiteralString] = "select pg_try_advisory_lock(hashtextextended(%s, 0))"
+_UNTENDED: Final[LiteralString] = """
+select id from unnest(%s::text[]) as named(id) where not exists (
+  select from pg_locks where locktype = 'advisory' and objsubid = 1 and granted
+     and database = (select oid from pg_database where datname = current_database())
+     and (classid::bigint << 32 | objid::bigint)
+         in (hashtextextended('forsa.view.' || id, 0), hashtextextended('forsa.building.' || id, 0)))
+"""
+
+
+def lock_view(connection: psycopg.Connection[Any], view_id: str, purpose: str = PROJECTING) -> bool:
+    """Whether the view is this session's to project, or to build, until the session ends."""
+    return connection.execute(_LOCK, (purpose + view_id,)).fetchone() == (True,)
+
+
+def unlock_view(connection: psycopg.Connection[Any], view_id: str, purpose: str = PROJECTING) -> None:
+    """The view is no longer this session's."""
+    connection.execute("select pg_advisory_unlock(hashtextextended(%s, 0))", (purpose + view_id,))
+
+
+def untended(connection: psycopg.Connection[Any], ids: Sequence[str]) -> list[str]:
+    """Those of these views (`learner_record_v2`) that no projector works on and no rebuild builds."""
+    return [str(row[0]) for row in connection.execute(_UNTENDED, (list(ids),))]
+
+
 def _ensure_table(connection: psycopg.Connection[Any], view: View) -> None:
-    if connection.execute("select to_regclass(%s)", (f"{SCHEMA}.{view.id}",)).fetchone() != (None,):
+    if is_made(connection, view):
         return
     create_table(connection, view)
     create_indexes(connection, view)

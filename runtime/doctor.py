@@ -56,7 +56,7 @@ def examine(environ: Mapping[str, str]) -> list[Finding]:
     findings += _on(settings.keys_database_url, "keys database", (_master_key_of(settings),))
     findings += _on(settings.owner_database_url, "log as its owner", (_migrations(LOG),))
     findings += _on(keys_owner_dsn(settings), "keys as their owner", (_migrations(KEYS),))
-    findings += _on(settings.projector_database_url, "views", (_views, _parked))
+    findings += _on(settings.projector_database_url, "views", (_views, _leftovers, _parked))
     return findings
 
 
@@ -178,19 +178,33 @@ def _master_key_of(settings: Settings) -> Check:
 
 def _views(connection: psycopg.Connection[Any]) -> Iterator[Finding]:
     from projections import ALL_VIEWS
-    from runtime.health import UNTENDED
+    from projections.tables import untended
 
-    untended = [str(row[0]) for row in connection.execute(UNTENDED, ([view.id for view in ALL_VIEWS],))]
-    fix = "start the projector: `forsa project`" if untended else ""
-    yield Finding("projector", f"nobody tends {', '.join(untended)}" if untended else "works", fix)
+    names, versions = [view.name for view in ALL_VIEWS], [view.version for view in ALL_VIEWS]
+    idle = untended(connection, [view.id for view in ALL_VIEWS])
+    fix = "start the projector: `forsa project`" if idle else ""
+    yield Finding("projector", f"nobody tends {', '.join(idle)}" if idle else "works", fix)
     behind = connection.execute(
         "select view, last - position, extract(epoch from clock_timestamp() - recorded_at)::float8"
-        " from views.view_state, (select coalesce(max(notification_id), 0) as last from forsa_events) l,"
-        " lateral (select recorded_at from forsa_events where notification_id = position + 1) e"
+        " from views.view_state join unnest(%s::text[], %s::integer[]) v (view, version) using (view, version),"
+        " (select coalesce(max(notification_id), 0) as last from forsa_events) l,"
+        " lateral (select recorded_at from forsa_events where notification_id = position + 1) e",
+        (names, versions),
     ).fetchall()
     late = [f"{view} by {events} events, {seconds:.0f} s" for view, events, seconds in behind if seconds > LAG_SECONDS]
     fix = "see the projector's log; `forsa rebuild VIEW` makes a view again" if late else ""
     yield Finding("view lag", f"behind: {'; '.join(late)}" if late else "current", fix)
+
+
+def _leftovers(connection: psycopg.Connection[Any]) -> Iterator[Finding]:
+    """Versions of views that another release left, or still uses."""
+    from projections.retiring import leftovers
+
+    found = leftovers(connection)
+    idle = [each.id for each in found if not each.is_tended]
+    said = [f"{each.id} ({'another release tends it' if each.is_tended else 'nobody tends it'})" for each in found]
+    fix = "once the release that used them has ended, web too: `forsa views retire`" if idle else ""
+    yield Finding("views of other releases", ", ".join(said) or "none", fix)
 
 
 def _parked(connection: psycopg.Connection[Any]) -> Iterator[Finding]:

@@ -10,20 +10,14 @@ from typing import Final
 import psycopg
 
 from projections import ALL_VIEWS
+from projections.tables import untended
+from projections.view import View
 from runtime.settings import Settings
 
 WAIT_SECONDS: Final = 3
 
 # An address that means "every interface" is not one to connect to.
 EVERY_INTERFACE: Final = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - compared, never bound
-
-# Who projects a view holds its advisory lock for as long as the session lives.
-UNTENDED: Final = """
-select id from unnest(%s::text[]) as named(id) where not exists (
-  select from pg_locks where locktype = 'advisory' and objsubid = 1 and granted
-     and database = (select oid from pg_database where datname = current_database())
-     and (classid::bigint << 32 | objid::bigint) = hashtextextended('forsa.view.' || id, 0))
-"""
 
 
 def address_of(settings: Settings) -> str:
@@ -43,16 +37,16 @@ def of_web(settings: Settings) -> str | None:
         return f"not reached ({type(unreached).__name__})"
 
 
-def of_projector(settings: Settings) -> str | None:
-    """What is wrong with the projector; None where every view of this release is tended by one."""
+def of_projector(settings: Settings, views: Sequence[View] = ALL_VIEWS) -> str | None:
+    """What is wrong with the projector; None where every view of this release is tended by one, or being built."""
     try:
-        untended = untended_views(settings.projector_database_url)
+        untended = untended_views(settings.projector_database_url, views)
     except psycopg.Error as unreached:
         return f"the database is not reached ({type(unreached).__name__})"
     return f"nobody keeps these views up to date: {', '.join(untended)}" if untended else None
 
 
-def untended_views(dsn: str) -> Sequence[str]:
-    """Views of this release that no projector works on."""
+def untended_views(dsn: str, views: Sequence[View] = ALL_VIEWS) -> Sequence[str]:
+    """Views of this release that no projector works on and no rebuild is making."""
     with psycopg.connect(dsn, connect_timeout=WAIT_SECONDS) as connection:
-        return [str(row[0]) for row in connection.execute(UNTENDED, ([view.id for view in ALL_VIEWS],))]
+        return untended(connection, [view.id for view in views])

@@ -25,6 +25,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "migrate": ("databases", "Make or update the databases and roles."),
     "appoint": ("appointing", "Record the first operator of an empty installation."),
     "rebuild": ("databases", "Rebuild views beside the live ones."),
+    "views": ("views", "Drop the views' versions that no release uses."),
     "parked": ("parked", "List the streams that views could not take in, or try them again."),
     "doctor": ("databases", "Name what is wrong, and the fix."),
     "config": ("databases", "Show the settings, without secrets."),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import signal
 import socket
 import threading
-
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -42,6 +42,7 @@ def serve_command(workers: int) -> None:
 @click.command("project")
 def project_command() -> None:
     """Keep every view up to date until asked to end (SIGTERM). A second one stands by."""
+    from projections.building import LONG_LOG, Builder
     from projections.projector import run_projector
     from runtime.logs import configure_logging
     from runtime.wiring import open_means, refuse_wrong_master_key
@@ -51,8 +52,13 @@ def project_command() -> None:
     refuse_wrong_master_key(settings)  # it would park every learner
     stop = stopped_by_signals()
     mapper, keyring = open_means(settings)
-    with closing(keyring), _figures(settings) as stepped:
-        run_projector(settings.projector_database_url, mapper, keyring, stop, on_step=stepped)
+    dsn = settings.projector_database_url
+    with (
+        closing(keyring),
+        closing(Builder(dsn, partial(open_means, settings))) as builder,
+        _figures(settings) as stepped,
+    ):
+        run_projector(dsn, mapper, keyring, stop, build=builder.build, longest=LONG_LOG, on_step=stepped)
 
 
 @contextmanager
@@ -82,7 +88,9 @@ def _refuse_taken(settings: Settings) -> None:
         try:
             probe.bind((settings.metrics_host, settings.metrics_port))
         except OSError:
-            raise Ended(UNAVAILABLE, f"Port {settings.metrics_port} of FORSA_METRICS_PORT is taken.") from None
+            raise Ended(
+                UNAVAILABLE, f"Port {settings.metrics_port} is taken: set another FORSA_METRICS_PORT."
+            ) from None
 
 
 def stopped_by_signals() -> threading.Event:

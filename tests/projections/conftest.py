@@ -57,13 +57,13 @@ def views(web_dsn: str) -> Iterator[Views]:
 
 
 @contextmanager
-def _followed(dsn: str, own: OpenedMeans) -> Iterator[threading.Semaphore]:
+def followed(dsn: str, own: OpenedMeans, **given: Any) -> Iterator[threading.Semaphore]:
     """A projector follows the log in a thread; the semaphore counts its steps."""
     stop, steps = threading.Event(), threading.Semaphore(0)
     thread = threading.Thread(
         target=run_projector,
         args=(dsn, own.mapper, own.keyring, stop),
-        kwargs={"on_step": lambda _: steps.release()},
+        kwargs={"on_step": lambda _: steps.release(), **given},
     )
     thread.start()
     try:
@@ -84,7 +84,7 @@ def following(
     """A projector that follows the log in a thread, and polls so seldom that only a notice can wake it."""
     monkeypatch.setattr(projecting, "POLL_SECONDS", 60.0)
     monkeypatch.setattr(projecting.Listener.wait, "__defaults__", (60.0,))
-    with _followed(projector_dsn, means()) as steps:
+    with followed(projector_dsn, means()) as steps:
         yield steps
 
 
@@ -94,5 +94,5 @@ def polling(
 ) -> Iterator[threading.Semaphore]:
     """A projector that follows the log in a thread, and no notice of the log ever reaches."""
     monkeypatch.setattr(projecting, "CHANNEL", "forsa_elsewhere")
-    with _followed(projector_dsn, means()) as steps:
+    with followed(projector_dsn, means()) as steps:
         yield steps

@@ -12,6 +12,7 @@ import pytest
 from msgspec.structs import replace
 from psycopg_pool import ConnectionPool
 
+from domain.access import EVERYWHERE
 from domain.event import Why
 from domain.learner.identification import Identifier
 from domain.learner.state import Learner
@@ -20,7 +21,7 @@ from domain.sealed import clear
 from domain.streams import KINDS, fold
 from projections.learner_record import record_of
 from projections.projector import Projector
-from projections.reading import Views
+from projections.reading import NotLive, Views
 from runtime.keyring import Keyring
 from runtime.store import EventLog
 from tests.examples.path import (
@@ -37,6 +38,7 @@ from tests.examples.path import (
 )
 from tests.examples.people import COORDINATOR
 from tests.examples.places import MONDAY, WORKSHOP
+from tests.projections.conftest import OpenProjector
 from tests.projections.log_of import EVERY_EVENT, identified, learner, paths, store
 
 
@@ -101,14 +103,14 @@ def test_records_come_in_pages_and_by_what_they_are_selected_by(
 ) -> None:
     store(event_log, (*paths(3), identified(7), identified(8)))
     projector.catch_up()
-    every = [record.learner for record in views.learner_records(limit=10).value]
+    every = [record.learner for record in views.learner_records(EVERYWHERE, limit=10).value]
     assert every == sorted(learner(number) for number in (0, 1, 2, 7, 8))
-    assert [record.learner for record in views.learner_records(after=every[1], limit=2).value] == every[2:4]
-    identified_ones = views.learner_records(status="identified").value
+    assert [record.learner for record in views.learner_records(EVERYWHERE, after=every[1], limit=2).value] == every[2:4]
+    identified_ones = views.learner_records(EVERYWHERE, status="identified").value
     assert {record.learner for record in identified_ones} == {learner(7), learner(8)}
     centre = views.learner_record(learner(0)).value
     assert centre is not None
-    found = views.learner_records(centre=centre.enrolments[0].centre, season=2025).value
+    found = views.learner_records(EVERYWHERE, centre=centre.enrolments[0].centre, season=2025).value
     assert {record.learner for record in found} == {learner(0), learner(1), learner(2)}
 
 
@@ -146,32 +148,32 @@ def searched(event_log: EventLog, projector: Projector, views: Views) -> Views:
     ],
 )
 def test_a_learner_is_found_by_any_spelling(searched: Views, text: str, who: object) -> None:
-    assert [found.learner for found in searched.search(text).value] == [who]
+    assert [found.learner for found in searched.search(EVERYWHERE, text).value] == [who]
 
 
 @pytest.mark.parametrize("text", ["", " ", "%", "_", "'; drop table", "زكرياء", "2025-CAS-999999-9", "\\"])
 def test_nobody_is_found_by_what_is_nobodys(searched: Views, text: str) -> None:
-    assert searched.search(text).value == []
+    assert searched.search(EVERYWHERE, text).value == []
 
 
 def test_a_slip_of_the_pen_is_forgiven(searched: Views) -> None:
-    assert [found.learner for found in searched.search("Amina Bensalme").value] == [AMINA]
+    assert [found.learner for found in searched.search(EVERYWHERE, "Amina Bensalme").value] == [AMINA]
 
 
 def test_findings_come_best_first_and_in_pages(event_log: EventLog, projector: Projector, views: Views) -> None:
     store(event_log, [identified(at, given) for at, given in enumerate(["سعيد", "سعاد", "سعيد", "سعيد"])])
     projector.catch_up()
-    first = views.search("سعيد", limit=2).value
-    rest = views.search("سعيد", limit=2, after=first[-1].place).value
+    first = views.search(EVERYWHERE, "سعيد", limit=2).value
+    rest = views.search(EVERYWHERE, "سعيد", limit=2, after=first[-1].place).value
     assert [found.rank for found in (*first, *rest)] == [1, 1, 1, 3]
     assert len({found.learner for found in (*first, *rest)}) == 4
-    assert views.search("سعيد", limit=2, after=rest[-1].place).value == []
+    assert views.search(EVERYWHERE, "سعيد", limit=2, after=rest[-1].place).value == []
 
 
 def test_search_works_without_the_extension(searched: Views, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(searched, "_has_likeness", False)
-    assert [found.learner for found in searched.search("Amina").value] == [AMINA]
-    assert [found.learner for found in searched.search("ensal").value] == [AMINA]
+    assert [found.learner for found in searched.search(EVERYWHERE, "Amina").value] == [AMINA]
+    assert [found.learner for found in searched.search(EVERYWHERE, "ensal").value] == [AMINA]
 
 
 def test_a_corrected_identity_is_found_by_its_new_name_only(
@@ -183,8 +185,8 @@ def test_a_corrected_identity_is_found_by_its_new_name_only(
     corrected = replace(IDENTITY_RECORDED, identity=clear(replace(IDENTITY, names=[name])))
     store(event_log, [(learner(1), corrected)])
     projector.catch_up()
-    assert views.search("ياسين").value == []
-    assert [found.learner for found in views.search("Zineb").value] == [learner(1)]
+    assert views.search(EVERYWHERE, "ياسين").value == []
+    assert [found.learner for found in views.search(EVERYWHERE, "Zineb").value] == [learner(1)]
 
 
 def test_an_erased_identity_has_no_row(
@@ -195,7 +197,7 @@ def test_an_erased_identity_has_no_row(
     keyring.destroy(learner(1), ["identity"])
     store(event_log, [(learner(1), INSERTED_STEP)])
     projector.catch_up()
-    assert [found.learner for found in views.search("ياسين").value] == [learner(2)]
+    assert [found.learner for found in views.search(EVERYWHERE, "ياسين").value] == [learner(2)]
     assert views.learner_record(learner(1)).value is not None
 
 
@@ -210,7 +212,7 @@ def test_identifiers_are_found_however_they_are_written(
     identity = replace(IDENTITY, identifiers=[Identifier("passport", "AB-12 345٦")])
     store(event_log, [(learner(1), replace(LEARNER_IDENTIFIED, identity=clear(identity)))])
     projector.catch_up()
-    assert [found.learner for found in views.search("ab123456").value] == [learner(1)]
+    assert [found.learner for found in views.search(EVERYWHERE, "ab123456").value] == [learner(1)]
 
 
 # ── what happened ──
@@ -322,11 +324,26 @@ def test_lag_says_how_far_each_view_is_behind(event_log: EventLog, projector: Pr
     assert {(lag.position, lag.events, lag.seconds > 0) for lag in views.lag()} == {(3, 2, True)}
 
 
-def test_views_that_no_projector_has_made_yet_are_empty(views: Views) -> None:
-    assert views.learner_record(AMINA).value is None
-    assert views.search("أمينة").value == []
-    assert views.timeline(AMINA).value == []
+def test_views_that_no_projector_has_made_yet_say_so(views: Views) -> None:
+    for ask in (views.learner_record, views.timeline, views.audit_trail):
+        with pytest.raises(NotLive):
+            ask(AMINA)
+    with pytest.raises(NotLive, match="learner_record, learner_directory, group_register, entries"):
+        views.require_live()
     assert views.parked() == []
+
+
+def test_half_a_view_is_never_read(event_log: EventLog, open_projector: OpenProjector, views: Views) -> None:
+    """It is read from the page on that brings it to the log's end, not a step later: a writer may never pause."""
+    last = store(event_log, INSERTED)
+    projector = open_projector(page_size=last - 1)
+    projector.step(upto=last - 1)
+    with pytest.raises(NotLive, match="learner_record"):
+        views.learner_record(AMINA)
+    assert {lag.status for lag in views.lag()} == {"building"}
+    projector.step()
+    assert views.learner_record(AMINA).position == last
+    views.require_live()
 
 
 def test_a_reader_whose_connection_was_lost_asks_again(

@@ -10,6 +10,7 @@ import msgspec
 import psycopg
 import pytest
 
+from domain.access import EVERYWHERE
 from domain.errors import TooOld
 from projections import ALL_VIEWS, entries, learner_directory, learner_record, log
 from projections.projector import Projector
@@ -120,7 +121,7 @@ def test_readers_and_writers_notice_nothing(
             raised.append(error)
 
     def read() -> None:
-        record, found = views.learner_record(learner(0)), views.search("Amina")
+        record, found = views.learner_record(learner(0)), views.search(EVERYWHERE, "Amina")
         assert record.value is not None
         assert len(found.value) >= 3
         assert len(views.timeline(learner(0)).value) > 5
@@ -219,7 +220,8 @@ def test_a_rebuild_parks_what_fails_and_heals_what_no_longer_does(
     assert views.parked() == []
     store(event_log, [(learner(1), paths(1)[2][1])])
     projector.catch_up()
-    assert (len(views.timeline(learner(1)).value) == len(paths(1)) + 1) == (view is entries.VIEW)
+    if view is entries.VIEW:
+        assert len(views.timeline(learner(1)).value) == len(paths(1)) + 1
 
 
 def test_one_rebuild_at_a_time(event_log: EventLog, projector_dsn: str, means: log.OpenMeans) -> None:
