@@ -21,7 +21,7 @@ INSTALL = $(PIP) install -q --require-hashes --only-binary :all: -r
 WITH_PG = $(if $(DATABASE_URL),,$(BIN)/python -m runtime.embedded_postgres $(1) --)
 PACKAGES := $(wildcard domain projections api runtime bench tests)
 
-.PHONY: help run test check bench prove lock clean
+.PHONY: help run test check bench prove sbom lock clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 8
@@ -44,6 +44,9 @@ bench: $(RUN_OK)  ## speed against raw PostgreSQL, on a durable server: prints a
 
 prove: $(RUN_OK)  ## kill everything under load and look what is left: writes build/prove.json; ARGS=quick for the short form
 	@$(BIN)/python -m bench.prove $(ARGS)
+
+sbom: $(DEV_OK)  ## what Forsa is made of: build/sbom.cdx.json (CycloneDX) and docs/licences.md
+	@$(BIN)/python -m runtime.bill_of_materials
 
 lock:  ## pin every dependency with its hashes again; ARGS=--upgrade takes newer versions
 	@test -x build/lock/bin/uv || { $(PY) -m venv build/lock && build/lock/bin/pip install -q uv==0.13.9; }
