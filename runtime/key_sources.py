@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 from urllib.parse import SplitResult, urlsplit
 
 import msgspec
@@ -163,8 +163,8 @@ class _Jwk(msgspec.Struct):
     use: str | None = None
     alg: str | None = None
     key_ops: list[str] | None = None
-    d: msgspec.Raw | None = None
-    k: msgspec.Raw | None = None
+    d: Any = None
+    k: Any = None
 
     @property
     def is_private(self) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
-from runtime.key_sources import LARGEST_BYTES, URL_SECONDS, KeysUnavailable, key_set_of, url_keys
+from runtime.key_sources import LARGEST_BYTES, URL_SECONDS, BadKeySet, KeysUnavailable, key_set_of, url_keys
 from tests.runtime.issuer import (
     NEW_TOKEN,
     NEXT,
@@ -90,6 +90,12 @@ def test_what_is_no_key_set_of_ours_replaces_no_good_keys(
     assert believed(source, OLD_TOKEN)
     assert len(said(caplog)) == 1
     assert str(public(NEXT)["x"]) not in caplog.text
+
+
+@pytest.mark.parametrize("key", [NEXT, RSAKey.generate_key(2048), OctKey.import_key(b"x" * 32)])
+def test_an_issuer_that_shows_a_secret_is_told_so(key: OKPKey | RSAKey | OctKey) -> None:
+    with pytest.raises(BadKeySet, match="private key"):
+        key_set_of(of(public(KEY), dict(key.as_dict(private=True))))
 
 
 def test_a_redirect_is_not_followed(issuer: Issuer, clock: Clock) -> None:

@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from http.client import HTTPException
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -220,6 +221,7 @@ def test_behind_a_slow_address_nobody_else_waits(issuer: Issuer, clock: Clock) -
     one = threading.Thread(target=lambda: found.append(believed(source, NEW_TOKEN)))
     one.start()
     assert asked.wait(PATIENCE_SECONDS)
+    clock.now += RETRY_SECONDS  # now others would ask too
     assert believed(source, OLD_TOKEN)  # while the other still waits
     assert not believed(source, NEW_TOKEN)
     assert found == []
@@ -246,6 +248,6 @@ def silent(request: BaseHTTPRequestHandler) -> None:
 def test_an_address_that_never_ends_is_left(issuer: Issuer, answer: Callable[[BaseHTTPRequestHandler], None]) -> None:
     issuer.answer = answer
     began = time.monotonic()
-    with pytest.raises(TimeoutError):
+    with pytest.raises((OSError, HTTPException)):  # timed out, or cut while it waited
         fetch(issuer.url, seconds=0.2)
     assert time.monotonic() - began < PATIENCE_SECONDS
