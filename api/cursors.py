@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from flask import request
 
 from api.parts import Parts
+from api.permissions import sender
 from api.problems import bad_parameter
 
 LONGEST: Final = 1_024  # characters
@@ -22,9 +23,9 @@ NONCE_BYTES: Final = 12
 
 
 def cursor_of(parts: Parts, route: str, after: Any) -> str:
-    """A cursor that says where this route's list goes on; good for this route only."""
+    """A cursor that says where this route's list goes on; good for this route and sender only."""
     nonce = parts.new_id().bytes[:4] + parts.new_id().bytes[:8]  # random bytes of two random ids
-    sealed = AESGCM(parts.cursor_key).encrypt(nonce, msgspec.json.encode(after), route.encode())
+    sealed = AESGCM(parts.cursor_key).encrypt(nonce, msgspec.json.encode(after), _bound_to(route))
     return urlsafe_b64encode(nonce + sealed).decode().rstrip("=")
 
 
@@ -40,10 +41,15 @@ def read_cursor(parts: Parts, route: str, text: str, of: type[Any]) -> Any:
         if len(text) > LONGEST:
             raise ValueError
         raw = urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
-        clear = AESGCM(parts.cursor_key).decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], route.encode())
+        clear = AESGCM(parts.cursor_key).decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], _bound_to(route))
         return msgspec.json.decode(clear, type=of)
     except (ValueError, InvalidTag, msgspec.MsgspecError):
         raise bad_parameter("cursor", "bad-cursor") from None
+
+
+def _bound_to(route: str) -> bytes:
+    """A cursor may hold a name: another worker's is as good as a forged one."""
+    return f"{route} {sender().worker}".encode()
 
 
 def asked_limit() -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -14,17 +14,20 @@ from flask import Response, request
 from api.answers import MOMENT, add_read, answer, wait_for_views
 from api.blueprint import ForsaBlueprint
 from api.cursors import asked_after, asked_limit, next_page
+from api.disclosing import disclose, subjects_of
 from api.languages import say
 from api.links import self_link
 from api.parts import Parts
 from api.preconditions import asked_position
-from api.seeing import admitted, fact_seen, facts_shown, unknown
+from api.seeing import admitted, facts_seen, facts_shown, unknown
 from domain.access import Sight
 from domain.kind import Kind
 from domain.organisation import LocalName
 from domain.streams import KINDS, fold
 from projections.audit_trail import Trace
 from projections.timeline import Line
+
+T = TypeVar("T")
 
 
 class TimelineItem(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,10 +99,12 @@ def get_timeline(parts: Parts, kind: Kind, stream: UUID) -> Response:
     found = parts.views.timeline(stream, upto=upto, after=after, limit=limit + 1)
     position = found.position if upto is None else upto
     sight = _admitted(parts, kind, stream, position)
-    told = [line for line in found.value[:limit] if fact_seen(sight, line.version, line.facts)]
+    lines = found.value[:limit]
+    told = _shown_of(lines, facts_seen(parts, sight, [(line.version, line.facts) for line in lines]))
     names = _centre_names(parts, [line.facts for line in told])
     items = [_told(line, facts_shown(sight, line.facts), names) for line in told]
     more = found.value[limit - 1].version if len(found.value) > limit else None
+    disclose(parts, subjects_of(kind, stream, items), sight, position=position)
     return answer(Timeline(items, position, found.stale), headers=_next(parts, stream, more))
 
 
@@ -110,10 +115,13 @@ def get_audit_trail(parts: Parts, kind: Kind, stream: UUID) -> Response:
     found = parts.views.audit_trail(stream, upto=upto, after=after, limit=limit + 1)
     position = found.position if upto is None else upto
     sight = _admitted(parts, kind, stream, position)
-    traced = [trace for trace in found.value[:limit] if _is_seen(sight, stream, trace)]
+    traces = found.value[:limit]
+    places = [(trace.version if trace.stream == stream else None, trace.after) for trace in traces]
+    traced = _shown_of(traces, facts_seen(parts, sight, places))
     names = _centre_names(parts, [trace.after for trace in traced])
     items = [_traced(trace, sight, names) for trace in traced]
     more = found.value[limit - 1].position if len(found.value) > limit else None
+    disclose(parts, subjects_of(kind, stream, items), sight, position=position)
     return answer(AuditTrail(items, position, found.stale), headers=_next(parts, stream, more))
 
 
@@ -126,8 +134,8 @@ def _admitted(parts: Parts, kind: Kind, stream: UUID, position: int) -> Sight | 
     return sight
 
 
-def _is_seen(sight: Sight | None, stream: UUID, trace: Trace) -> bool:
-    return fact_seen(sight, trace.version if trace.stream == stream else None, trace.after)
+def _shown_of(every: list[T], seen: list[bool]) -> list[T]:
+    return [each for each, is_seen in zip(every, seen, strict=True) if is_seen]
 
 
 def _told(line: Line, facts: Mapping[str, Any], names: Mapping[str, LocalName]) -> TimelineItem:

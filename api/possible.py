@@ -13,13 +13,14 @@ from flask import Response
 
 from api.answers import add_read, answer
 from api.blueprint import ForsaBlueprint
+from api.disclosing import disclose, subjects_of
 from api.languages import say
 from api.links import links_of, self_link
 from api.parts import Parts
 from api.permissions import sender
 from api.problems import Problem
 from api.scopes import is_actable
-from api.seeing import fact_seen, facts_shown, seen
+from api.seeing import facts_seen, facts_shown, seen
 from domain.casebook import Loaded
 from domain.kind import CommandSpec, Kind
 from domain.sealed import tag_of
@@ -83,21 +84,22 @@ def register_possible(parts: Parts, blueprints: Mapping[str, ForsaBlueprint]) ->
 
 def get_event(parts: Parts, kind: Kind, stream: UUID, version: int) -> Response:
     """One event as it is stored."""
-    loaded, _, sight = seen(parts, kind.name, stream)
+    loaded, position, sight = seen(parts, kind.name, stream)
     if not 1 <= version <= loaded.stream.version:
         raise Problem("not-found")
     event = loaded.stream.events[version - 1]
     stored = msgspec.to_builtins(event, str_keys=True)
-    if not fact_seen(sight, version, stored):
+    if not all(facts_seen(parts, sight, [(version, stored)])):
         raise Problem("not-found")
     place = parts.log.places_of(stream, version - 1)[0]
     raw = facts_shown(sight, stored)
+    disclose(parts, subjects_of(kind, stream, stored), sight, position=position)
     return answer(EventShown(stream, version, place.position, place.recorded_at, tag_of(type(event)), raw))
 
 
 def get_possible_commands(parts: Parts, kind: Kind, stream: UUID) -> Response:
     """What may be done now, and what would allow the rest."""
-    loaded, position, _ = seen(parts, kind.name, stream)
+    loaded, position, sight = seen(parts, kind.name, stream)
     status, version = loaded.kind.status_of(loaded.state), loaded.state.version
     roles = sorted({grant.role for grant in sender().grants})
     shown = PossibleCommands(
@@ -110,6 +112,7 @@ def get_possible_commands(parts: Parts, kind: Kind, stream: UUID) -> Response:
         commands=possible_commands(parts, loaded, status),
         links=links_of(kind.name, stream),
     )
+    disclose(parts, subjects_of(kind, stream), sight, position=position)
     return answer(shown, version=version)
 
 

@@ -61,6 +61,8 @@ def covers_kind(grants: Grants, kind: str, state: Any, parts: Parts) -> bool:
 
 def is_actable(parts: Parts, grants: Grants, loaded: Loaded, command: str) -> bool:
     """Whether these grants cover the stream for this command; what the command itself names is not looked at."""
+    if loaded.kind.name != "learner" and _is_national(grants):
+        return True
     match loaded.kind.name:
         case "learner":
             return _covers_learner(parts, standing_of(loaded.state), grants, command)
@@ -71,7 +73,7 @@ def is_actable(parts: Parts, grants: Grants, loaded: Loaded, command: str) -> bo
         case "worker":
             return _covers_worker(loaded.state.organisation, grants)
         case "parameter":
-            return any(each.scope == "national" for each in grants)
+            return False
         case "convention":
             return any(_covers_centre(parts, each, grants) for each in loaded.state.centres)
     return covers_kind(grants, loaded.kind.name, loaded.state, parts)
@@ -109,16 +111,15 @@ def _about_convention(parts: Parts, consulted: Consulted, grants: Grants) -> Non
     command: Any = consulted.command
     centres = command.centres if consulted.spec.opens_stream else consulted.primary.state.centres
     parties = {each.organisation for each in getattr(command, "parties", ())}
-    if not any(each.org in parties or each.scope == "national" for each in grants) and not any(
-        _covers_centre(parts, centre, grants) for centre in centres
-    ):
+    own = _is_national(grants) or any(each.org in parties for each in grants)
+    if not own and not any(_covers_centre(parts, centre, grants) for centre in centres):
         raise _not_yours("/centres")
 
 
 def _about_session(parts: Parts, consulted: Consulted, grants: Grants) -> None:
     command: Any = consulted.command
     if consulted.spec.opens_stream:
-        if not any(each.org == command.authority or each.scope == "national" for each in grants):
+        if not _is_national(grants) and not any(each.org == command.authority for each in grants):
             raise _not_yours("/authority")
     elif not _covers_session(parts, consulted.primary.state, grants):
         raise _unknown(consulted.primary)
@@ -162,7 +163,7 @@ def _about_worker(_parts: Parts, consulted: Consulted, grants: Grants) -> None:
 
 
 def _about_parameter(_parts: Parts, _consulted: Consulted, grants: Grants) -> None:
-    if not any(each.scope == "national" for each in grants):
+    if not _is_national(grants):
         raise _not_yours()
 
 
@@ -179,9 +180,8 @@ ABOUT: Final[dict[str, Callable[[Parts, Consulted, Grants], None]]] = {
 
 
 def _covers_learner(parts: Parts, standing: Standing, grants: Grants, command: str) -> bool:
-    if command in ANSWERS:
-        asked = standing.asked
-        return asked is not None and any(covers_site(each, parts.site_of(asked)) for each in grants)
+    if command in ANSWERS and (asked := standing.asked) is not None:
+        return _covers_centre(parts, asked, grants)
     return any(is_responsible(standing, each, parts.site_of) for each in grants)
 
 
@@ -191,9 +191,12 @@ def _covers_centre(parts: Parts, centre: UUID, grants: Grants) -> bool:
 
 def _covers_session(parts: Parts, session: Any, grants: Grants) -> bool:
     """The authority that holds it, and whoever has one of its centres in scope."""
-    return any(each.org == session.authority and each.role == "en_agent" for each in grants) or any(
-        _covers_centre(parts, centre, grants) for centre in session.centres
-    )
+    holds = any(each.org == session.authority and each.role == "en_agent" for each in grants)
+    return holds or _is_national(grants) or any(_covers_centre(parts, each, grants) for each in session.centres)
+
+
+def _is_national(grants: Grants) -> bool:
+    return any(each.scope == "national" for each in grants)
 
 
 def _covers_organisation(organisation: UUID, province: str | None, region: str | None, grants: Grants) -> bool:
@@ -201,7 +204,7 @@ def _covers_organisation(organisation: UUID, province: str | None, region: str |
 
 
 def _covers_worker(organisation: UUID, grants: Grants) -> bool:
-    return any(each.org == organisation or each.scope == "national" for each in grants)
+    return _is_national(grants) or any(each.org == organisation for each in grants)
 
 
 def _may_name(parts: Parts, loaded: Loaded, grants: Grants) -> bool:

@@ -5,7 +5,7 @@ Whoever has no sight of a stream gets the answer an unknown id gets.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -20,7 +20,7 @@ from domain.casebook import Loaded
 from domain.errors import Refused, UnknownStream
 from domain.learner.identification import Identity
 from domain.learner.standing import Standing, standing_of
-from domain.streams import fold
+from domain.streams import KINDS, fold
 from projections.learner_record import LearnerRecord
 
 
@@ -152,12 +152,32 @@ def person_shown(identity: Identity | None, sight: Sight) -> Identity | None:
     )
 
 
-def fact_seen(sight: Sight | None, version: int | None, facts: Mapping[str, Any]) -> bool:
-    """Whether a line about a learner is shown. `version`: on the learner's own stream, None for another stream's."""
-    if sight is None:
-        return True
-    enrolment = facts.get("enrolment")
-    return sight.sees(version, UUID(enrolment) if isinstance(enrolment, str) else None)
+def facts_seen(parts: Parts, sight: Sight | None, facts: Sequence[tuple[int | None, Mapping[str, Any]]]) -> list[bool]:
+    """Of each fact of a stream's history, whether the sender is shown it.
+
+    facts: (version, what it says) of a learner's history, version None where it stands on another stream; with no sight
+    it is the history of another kind of stream, and what it says of a learner is shown to those who see that learner.
+    """
+    if sight is not None:
+        return [sight.sees(version, _id_in(said, "enrolment")) for version, said in facts]
+    named = [_id_in(said, "learner") for _, said in facts]
+    seen = visible(parts, {each for each in named if each is not None})
+    return [each is None or each in seen for each in named]
+
+
+def visible(parts: Parts, learners: Collection[UUID]) -> frozenset[UUID]:
+    """Those of these learners whose record the sender sees something of."""
+    if not learners:
+        return frozenset()
+    streams = parts.casebook.streams.load(list(learners))
+    states = {each: fold(KINDS["learner"], stream.events) for each, stream in streams.items() if stream.version}
+    sights = {each: sight_on(parts, each, standing_of(state)) for each, state in states.items()}
+    return frozenset(each for each, sight in sights.items() if sight is not None and sight.level != "summary")
+
+
+def _id_in(facts: Mapping[str, Any], name: str) -> UUID | None:
+    value = facts.get(name)
+    return UUID(value) if isinstance(value, str) else None
 
 
 def facts_shown(sight: Sight | None, facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,11 +12,13 @@ from flask import Response
 
 from api.answers import MOMENT, add_read, answer
 from api.blueprint import ForsaBlueprint
+from api.disclosing import disclose, learners_in
 from api.forms import CURRENCY
 from api.links import links_of
 from api.parts import Parts
+from api.permissions import sender
 from api.problems import Problem
-from api.seeing import seen
+from api.seeing import seen, visible
 from domain.centre import Centre
 from domain.convention import Convention
 from domain.diploma_session import DiplomaSession, Mark
@@ -233,6 +235,14 @@ SHOWN: Final[Mapping[str, tuple[Any, Callable[[Any], Any]]]] = {
 }
 
 
+def _within_sight(parts: Parts, state: Any) -> Any:
+    """A session without the candidates of centres that are not the sender's, unless they are of the authority."""
+    if not isinstance(state, DiplomaSessionShown) or any(each.org == state.authority for each in sender().acting):
+        return state
+    seen = visible(parts, {each.learner for each in state.candidates})
+    return msgspec.structs.replace(state, candidates=[each for each in state.candidates if each.learner in seen])
+
+
 def _answer_of(shown: Any) -> Any:
     return StreamAnswer[shown]  # a type made at run time, for the document alone
 
@@ -251,7 +261,10 @@ def _register(parts: Parts, blueprint: ForsaBlueprint, name: str) -> None:
             raise Problem("not-found")  # any id would do for a kind that exists before its first event
         loaded, position, _ = seen(parts, name, stream)
         status, version = loaded.kind.status_of(loaded.state), loaded.state.version
-        body = StreamAnswer(stream, version, position, status, shown(loaded.state), links_of(name, stream))
+        body = StreamAnswer(
+            stream, version, position, status, _within_sight(parts, shown(loaded.state)), links_of(name, stream)
+        )
+        disclose(parts, learners_in(body.state), None, position=position)
         return answer(body, version=version)
 
     get.__doc__ = of.__doc__

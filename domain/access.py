@@ -193,11 +193,14 @@ def _is_about(episode: Episode, held: Held, site_of: SiteOf) -> bool:
 class Reach(msgspec.Struct, frozen=True, kw_only=True):
     """What lists are narrowed to before each row's sight is asked: a superset of what the grants show."""
 
-    everything: bool
-    centres: frozenset[UUID]
-    orgs: frozenset[UUID]  # whose unenrolled learners
-    provinces: frozenset[str]  # of unenrolled learners
-    conventions: frozenset[UUID]
+    everything: bool = False
+    centres: frozenset[UUID] = frozenset()
+    orgs: frozenset[UUID] = frozenset()  # whose unenrolled learners
+    provinces: frozenset[str] = frozenset()  # of unenrolled learners
+    conventions: frozenset[UUID] = frozenset()
+
+
+EVERYWHERE: Final = Reach(everything=True)
 
 
 def reach_of(grants: Iterable[Held], sites: Iterable[Site]) -> Reach:

@@ -68,7 +68,8 @@ class Api:
         self.forsa = forsa
         now = int(time.time())
         self.tokens = {role: issuer.issue(role, now) for role in (*ROLES, "nobody")}
-        self.app: Flask = create_app(api_parts(forsa, issuer.verifier()))
+        self.parts = api_parts(forsa, issuer.verifier())
+        self.app: Flask = create_app(self.parts)
         self._keys = itertools.count(1)
 
     def headers(self, role: str | None, **more: str) -> dict[str, str]:
