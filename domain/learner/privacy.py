@@ -22,7 +22,10 @@ LEARNERS_FAMILIES: Final = ("identity", "contacts", "sensitive", "register")  # 
 
 
 class CheckedItem(msgspec.Struct, frozen=True):
-    """One place that was looked through after an erasure. `count`: how much was looked at (keys, tables, views)."""
+    """One place that was looked through after an erasure.
+
+    `count`: views that had passed the decision, keys destroyed, tables or kinds of claims looked through.
+    """
 
     place: str  # views | keys | directory | claims
     done: bool  # nothing of the learner's was left there

@@ -27,6 +27,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "rebuild": ("databases", "Rebuild views beside the live ones."),
     "views": ("views", "Drop the views' versions that no release uses."),
     "parked": ("parked", "List the streams that views could not take in, or try them again."),
+    "erase": ("erasing", "List erasures that were decided, carry them out, write tables anew."),
     "doctor": ("databases", "Name what is wrong, and the fix."),
     "config": ("databases", "Show the settings, without secrets."),
     "token": ("tokens", "Issue a development token."),

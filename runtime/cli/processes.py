@@ -44,6 +44,7 @@ def project_command() -> None:
     """Keep every view up to date until asked to end (SIGTERM). A second one stands by."""
     from projections.building import LONG_LOG, Builder
     from projections.projector import run_projector
+    from runtime.following_erasures import following
     from runtime.logs import configure_logging
     from runtime.wiring import open_means, refuse_wrong_master_key
 
@@ -57,6 +58,7 @@ def project_command() -> None:
         closing(keyring),
         closing(Builder(dsn, partial(open_means, settings))) as builder,
         _figures(settings) as stepped,
+        following(settings),
     ):
         run_projector(dsn, mapper, keyring, stop, build=builder.build, longest=LONG_LOG, on_step=stepped)
 
