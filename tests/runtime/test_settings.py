@@ -97,6 +97,7 @@ def test_keys_never_stand_in_the_logs_database() -> None:
     [
         ({"FORSA_TOKEN_ISSUER": "https://login.example"}, "FORSA_TOKEN_JWKS_FILE"),
         ({"FORSA_TOKEN_JWKS_FILE": "keys.json"}, "FORSA_TOKEN_ISSUER"),
+        ({"FORSA_TOKEN_JWKS_URL": "https://login.example/keys"}, "FORSA_TOKEN_ISSUER"),
         (
             {
                 "FORSA_TOKEN_ISSUER": "https://login.example",
@@ -105,11 +106,45 @@ def test_keys_never_stand_in_the_logs_database() -> None:
             },
             "FORSA_TOKEN_KEY_FILE",
         ),
+        (
+            {
+                "FORSA_TOKEN_ISSUER": "https://login.example",
+                "FORSA_TOKEN_JWKS_FILE": "keys.json",
+                "FORSA_TOKEN_JWKS_URL": "https://login.example/keys",
+            },
+            "FORSA_TOKEN_JWKS_FILE and FORSA_TOKEN_JWKS_URL are both set",
+        ),
     ],
 )
-def test_a_real_issuer_and_the_development_one_are_never_mixed(given: dict[str, str], named: str) -> None:
+def test_a_real_issuer_has_one_source_of_keys_and_the_development_one_is_never_mixed_in(
+    given: dict[str, str], named: str
+) -> None:
     (error,) = errors_of(given)
     assert error.startswith(named)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://login.example/keys", "https://10.0.0.7:8443", "http://localhost:8080/keys?v=1", "http://[::1]/keys"],
+)
+def test_keys_come_over_https_or_from_this_machine(url: str) -> None:
+    given = {"FORSA_TOKEN_ISSUER": "https://login.example", "FORSA_TOKEN_JWKS_URL": url}
+    assert read_settings(given).token_jwks_url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://login.example/keys", "http://localhost.example/keys", "http://127.0.0.1.example/", "file:///etc/keys",
+        "https:///keys", "https://", "login.example/keys", "https://user:hidden@login.example/", "https://login.example/#",
+        "https://login.example:99999/", "https://login.example:0/", "https://login.example/a b", "https://login.exämple/",
+        "https://[::1/", "HTTP://login.example/", "https://login.example/\r\nX: hidden",
+    ],
+)  # fmt: skip
+def test_keys_come_from_nowhere_else(url: str) -> None:
+    (error,) = errors_of({"FORSA_TOKEN_ISSUER": "https://login.example", "FORSA_TOKEN_JWKS_URL": url})
+    assert error.startswith("FORSA_TOKEN_JWKS_URL is not an https address")
+    assert "hidden" not in error
 
 
 def test_what_is_shown_holds_no_secret() -> None:
