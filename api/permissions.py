@@ -143,7 +143,8 @@ def _sender(parts: Parts, roles: Sequence[str]) -> Sender:
 
 def _worker(parts: Parts) -> UUID:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    login = parts.verify(token.strip()) if scheme.lower() == "bearer" and token.strip() else None
+    token = token.strip(" ")  # RFC 9110 §11.4 knows no other space here; what else is sent belongs to the token
+    login = parts.verify(token) if scheme.lower() == "bearer" and token else None
     if login is None:
         raise Problem("unauthenticated", headers={"WWW-Authenticate": 'Bearer realm="forsa"'})
     worker = parts.worker_of(login.issuer, login.subject)
