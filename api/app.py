@@ -11,6 +11,8 @@ from werkzeug.exceptions import HTTPException
 from api.blueprint import ForsaBlueprint, SmorestApi
 from api.bodies import LARGEST_BYTES
 from api.commands import register_commands
+from api.disclosing import check_every_read, refuse_undisclosed
+from api.disclosures import register_disclosures
 from api.groups import register_groups
 from api.history import register_history
 from api.house import register_house, register_manual
@@ -30,7 +32,11 @@ LOG: Final = logging.getLogger("forsa.api")
 
 
 def create_app(parts: Parts) -> Flask:
-    """Forsa over HTTP. Raises RouteWithoutRow when a route has no row in the permission table."""
+    """Forsa over HTTP.
+
+    Raises RouteWithoutRow when a route has no row in the permission table, ReadUndecided when it is not said whether a
+    read shows learners.
+    """
     app = Flask("forsa", static_folder=None)
     app.config.update(
         MAX_CONTENT_LENGTH=LARGEST_BYTES,
@@ -44,11 +50,13 @@ def create_app(parts: Parts) -> Flask:
     app.before_request(refuse_unreadable_language)
     guard(app, parts)
     take_turns(app, parts)
+    refuse_undisclosed(app)
     api = SmorestApi(app)
     house = ForsaBlueprint("house", __name__)
     blueprints = {kind.plural: ForsaBlueprint(kind.plural, __name__) for kind in KINDS.values()}
     register_commands(parts, blueprints)
     register_learners(parts, blueprints["learners"])
+    register_disclosures(parts, blueprints["learners"])
     register_groups(parts, blueprints["groups"])
     register_kinds(parts, blueprints)
     register_history(parts, blueprints)
@@ -59,6 +67,7 @@ def create_app(parts: Parts) -> Flask:
     register_manual(app, api)
     _answer_errors(app, parts)
     check_every_route(app)
+    check_every_read()
     return app
 
 

@@ -13,6 +13,7 @@ from flask import Response, request
 from api.answers import MOMENT, add_read, answer, wait_for_views
 from api.blueprint import ForsaBlueprint
 from api.cursors import asked_after, asked_limit, next_page
+from api.disclosing import disclose
 from api.filters import asked_centre, asked_season
 from api.forms import Form, Text
 from api.languages import say
@@ -123,6 +124,7 @@ def get_learner(parts: Parts, learner: UUID) -> Response:
         record=record,
         links=links_of("learner", learner),
     )
+    disclose(parts, [learner], sight, position=position)
     return answer(body, version=record.version)
 
 
@@ -138,7 +140,9 @@ def list_learners(parts: Parts) -> Response:
     more = found.value[limit - 1].learner if len(found.value) > limit else None
     kept = {name: request.args[name] for name in (*FILTERS, "limit") if name in request.args}
     headers = next_page(parts, "list-learners", more, **kept)
-    return answer(LearnerList(_seen(parts, found.value[:limit]), found.position), headers=headers)
+    items, sights = _seen(parts, found.value[:limit])
+    disclose(parts, [each.learner for each in items], *sights)
+    return answer(LearnerList(items, found.position), headers=headers)
 
 
 def search_learners(parts: Parts, text: str) -> Response:
@@ -148,11 +152,13 @@ def search_learners(parts: Parts, text: str) -> Response:
     found = parts.views.search(reach(parts), text, limit=limit + 1, after=after)
     more = found.value[limit - 1].place if len(found.value) > limit else None
     headers = next_page(parts, "search-learners", more, limit=str(limit))
-    mine = [each for each in found.value[:limit] if (sight := _sight(parts, each)) and sight.level == "full"]
-    return answer(LearnersFound([_found(each) for each in mine], found.position), headers=headers)
+    sights = [(each, _sight(parts, each)) for each in found.value[:limit]]
+    mine = {each.learner: (each, sight) for each, sight in sights if sight and sight.level == "full"}
+    disclose(parts, mine, *(sight for _, sight in mine.values()))
+    return answer(LearnersFound([_found(each) for each, _ in mine.values()], found.position), headers=headers)
 
 
-def _seen(parts: Parts, records: list[LearnerRecord]) -> list[LearnerRecord]:
+def _seen(parts: Parts, records: list[LearnerRecord]) -> tuple[list[LearnerRecord], list[Sight]]:
     """Those the sender may see, each cut to their sight: a former centre's is folded up to its episode's end."""
     sights = [(record, sight_on(parts, record.learner, record.standing)) for record in records]
     former = [record.learner for record, sight in sights if sight and sight.upto]
@@ -165,7 +171,7 @@ def _seen(parts: Parts, records: list[LearnerRecord]) -> list[LearnerRecord]:
             events = streams[record.learner].events[: sight.upto]
             record = record_of(record.learner, fold(KINDS["learner"], events))  # noqa: PLW2901 - the same learner's, earlier
         seen.append(shown(record, sight))
-    return seen
+    return seen, [sight for _, sight in sights if sight]
 
 
 def _sight(parts: Parts, found: Found) -> Sight | None:

@@ -59,6 +59,7 @@ READS: Final[Mapping[str, tuple[str, ...]]] = {
     **{name: roles for kind in KINDS.values() for name, roles in _of_kind(kind).items()},
     "learners.list-learners": _FINDERS,
     "learners.search-learners": _FINDERS,
+    "learners.get-learner-disclosures": ("coordinator", "data_protection_officer"),
     "groups.get-attendance": _LEARNER_READERS,
     "groups.list-groups": _LEARNER_READERS,
 }

@@ -1,0 +1,317 @@
+"""Every look at a learner is written down before the answer leaves: one row a request, exactly the ids it shows."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from api.app import create_app
+from api.disclosing import DISCLOSING, NOT_DISCLOSING, ReadUndecided, check_every_read, learners_in
+from api.permissions import READS, roles_of
+from domain.event import Event
+from domain.streams import KINDS
+from projections.projector import Projector
+from runtime.demo import load_demo
+from runtime.demo.paths import TOLD
+from runtime.demo.people import COLLEAGUES
+from runtime.demo.setting import CENTRE, WORKSHOP
+from runtime.tokens import DevelopmentIssuer
+from runtime.wiring import api_parts, compose
+from tests.api.stack import settings_of
+from tests.contracts.stored_examples import EVENTS
+
+ANY_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+COLUMNS = "request, reader, role, org, what, shown, why, as_of_position, subjects"
+SAMPLE = 3  # streams of a kind, versions of a stream
+
+Rows = list[tuple[Any, ...]]
+
+
+class Demo:
+    """The demo's centre over HTTP, its people's tokens, and the rows that were written."""
+
+    def __init__(self, app: Flask, tokens: dict[str, str], log_dsn: str) -> None:
+        """Everything is projected already."""
+        self.app, self.tokens, self.log_dsn = app, tokens, log_dsn
+        self.learners = {each.learner for each in TOLD}
+
+    def client(self) -> FlaskClient:
+        """A client without a token."""
+        return self.app.test_client()
+
+    def ask(self, path: str, role: str = "caseworker", method: str = "GET", **sent: Any) -> TestResponse:
+        """The answer to a worker of this role."""
+        headers = {"Authorization": f"Bearer {self.tokens[role]}"}
+        return self.client().open(path, method=method, headers=headers, **sent)
+
+    def rows(self) -> Rows:
+        """(request, reader, role, what, shown, as_of_position, subjects) of every row, in the order written."""
+        query = (
+            "select request, reader, role, what, shown, as_of_position, subjects from records.disclosures order by id"
+        )
+        with psycopg.connect(self.log_dsn) as owner:
+            return owner.execute(query).fetchall()
+
+    def named_in(self, text: str) -> set[UUID]:
+        """The learners whose id stands anywhere in this text."""
+        return self.learners & {UUID(each) for each in ANY_UUID.findall(text)}
+
+    def shown_in(self, response: TestResponse) -> set[UUID]:
+        """The learners whose id stands anywhere in the body or a header."""
+        return self.named_in(response.get_data(as_text=True) + str(response.headers))
+
+    @contextmanager
+    def unwritable(self) -> Iterator[None]:
+        """The web's role may add no row."""
+        with psycopg.connect(self.log_dsn, autocommit=True) as owner:
+            owner.execute("revoke insert on records.disclosures from forsa_web")
+            try:
+                yield
+            finally:
+                owner.execute(f"grant insert ({COLUMNS}) on records.disclosures to forsa_web".encode())
+
+
+@pytest.fixture
+def demo(log_dsn: str, web_dsn: str, keys_role_dsn: str, projector_dsn: str, token_key: Path) -> Iterator[Demo]:
+    """The demo's centre, told and projected."""
+    forsa = compose(settings_of(web_dsn, keys_role_dsn, token_key))
+    load_demo(forsa)
+    projector = Projector(projector_dsn, forsa.mapper, forsa.keyring)
+    projector.catch_up()
+    projector.close()
+    issuer, now = DevelopmentIssuer(token_key, "forsa"), int(time.time())
+    tokens = {each.role: issuer.issue(f"demo-{each.role}", now) for each in COLLEAGUES}
+    yield Demo(create_app(api_parts(forsa, issuer.verifier())), tokens, log_dsn)
+    forsa.close()
+
+
+# ── every route ──
+
+
+def test_each_read_writes_one_row_with_exactly_the_learners_in_its_body(demo: Demo, subtests: pytest.Subtests) -> None:
+    answered: set[str] = set()
+    for endpoint, path, sent in addresses(demo):
+        before = len(demo.rows())
+        with subtests.test(endpoint=endpoint, path=path):
+            response = first_answer(demo, endpoint, path, sent)
+            written = demo.rows()[before:]
+            shown = demo.shown_in(response) | demo.named_in(path)
+            assert [set(row[-1]) for row in written] == ([shown] if shown else [])
+            assert all(row[3] == endpoint for row in written)
+            assert all(str(row[0]) == response.headers["X-Request-Id"] for row in written)
+            if shown:
+                answered.add(endpoint)
+                assert endpoint in DISCLOSING
+    showing = {name for name in DISCLOSING if name.split(".")[0] in ("learners", "groups", "diploma-sessions")}
+    telling = {"groups.get-group-timeline", "diploma-sessions.get-diploma-session-timeline"}  # no sentence has an id
+    assert answered >= showing - telling
+
+
+def first_answer(demo: Demo, endpoint: str, path: str, sent: dict[str, Any]) -> TestResponse:
+    """The 200 of the first role that gets one; those before it get nothing, and nothing is written of them."""
+    before = len(demo.rows())
+    for role in roles_of(endpoint):
+        if role not in demo.tokens:
+            continue
+        response = demo.ask(path, role, **sent)
+        if response.status_code == 200:
+            return response
+        assert demo.shown_in(response) <= demo.named_in(path)
+        assert len(demo.rows()) == before
+    pytest.fail(f"nobody may read {path}")
+
+
+def addresses(demo: Demo) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """(endpoint, path, what else is sent) of every route that reads, on a few streams of each kind."""
+    for kind in KINDS.values():
+        for stream, version in streams_of(demo, kind.name):
+            here, name = f"/v1/{kind.plural}/{stream}", f"{kind.plural}.get-{kind.name}"
+            yield name, here, {}
+            for what in ("timeline", "audit-trail", "possible-commands"):
+                yield f"{name}-{what}", f"{here}/{what}", {}
+            for number in sorted({1, version // 2, version} - {0}):
+                yield f"{name}-event", f"{here}/events/{number}", {}
+            if kind.name == "learner":
+                yield f"{name}-disclosures", f"{here}/disclosures", {}
+    yield "learners.list-learners", "/v1/learners?limit=7", {}
+    yield "learners.list-learners", f"/v1/learners?centre={uuid4()}", {}
+    search = {"method": "POST", "json": {"text": "Amina"}}
+    yield "learners.search-learners", "/v1/learner-searches", search
+    yield "groups.list-groups", "/v1/groups", {}
+    week = monday_of(demo)
+    yield "groups.get-attendance", f"/v1/groups/{WORKSHOP}/attendance?week={week}&component=workshop", {}
+
+
+def streams_of(demo: Demo, kind: str) -> Sequence[tuple[UUID, int]]:
+    """Some streams of this kind, the longest first, and their versions."""
+    query = (
+        "select originator_id, max(originator_version) from forsa_events where topic like %s"
+        " group by 1 order by 2 desc, 1 limit %s"
+    )
+    with psycopg.connect(demo.log_dsn) as owner:
+        return owner.execute(query, (f"{kind}.%", SAMPLE)).fetchall()
+
+
+def monday_of(demo: Demo) -> str:
+    """A week in which the workshop's sessions were held."""
+    query = "select convert_from(state, 'UTF8')::json->>'week' from forsa_events where topic = 'group.sessions-held'"
+    with psycopg.connect(demo.log_dsn) as owner:
+        row = owner.execute(f"{query} and originator_id = %s limit 1".encode(), (WORKSHOP,)).fetchone()
+    assert row
+    return str(row[0])
+
+
+def test_every_read_is_said_to_show_learners_or_none() -> None:
+    check_every_read()
+    assert READS.keys() == DISCLOSING | NOT_DISCLOSING
+
+
+def test_an_application_with_an_undecided_read_does_not_start(demo: Demo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(READS, "learners.get-learner-secrets", ("caseworker",))
+    with pytest.raises(ReadUndecided, match="get-learner-secrets"):
+        check_every_read()
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
+def test_an_event_names_learners_in_fields_of_that_name_alone(event: Event) -> None:
+    """What finds the learners in a body looks for `learner`: no event may call one by another name."""
+    fields = [name for name in type(event).__struct_fields__ if "learner" in name]
+    assert set(fields) <= {"learner", "learners"}
+    assert all(isinstance(each, UUID) for each in learners_in(event))
+
+
+# ── fail closed ──
+
+
+def test_a_row_that_cannot_be_stored_is_a_503_that_shows_nothing(demo: Demo, subtests: pytest.Subtests) -> None:
+    learner = next(iter(demo.learners))
+    paths = [f"/v1/learners/{learner}{more}" for more in ("", "/timeline", "/possible-commands", "/events/1")]
+    with demo.unwritable():
+        for path in [*paths, "/v1/learners", f"/v1/groups/{WORKSHOP}"]:
+            with subtests.test(path=path):
+                response = demo.ask(path, "coordinator")
+                assert (response.status_code, response.get_json()["code"]) == (503, "unavailable")
+                assert response.headers["Retry-After"]
+                assert not demo.shown_in(response)
+                assert "ETag" not in response.headers
+    assert demo.rows() == []
+    assert demo.ask(paths[0]).status_code == 200
+
+
+def test_what_shows_no_learner_is_answered_all_the_same(demo: Demo) -> None:
+    with demo.unwritable():
+        assert demo.ask(f"/v1/centres/{CENTRE}").status_code == 200
+        assert demo.ask(f"/v1/learners?centre={uuid4()}").status_code == 200
+
+
+def test_an_answer_whose_view_forgot_to_say_whom_it_shows_does_not_leave(
+    demo: Demo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.learners.disclose", lambda *_, **__: None)
+    learner = next(iter(demo.learners))
+    response = demo.ask(f"/v1/learners/{learner}")
+    assert (response.status_code, response.get_json()["code"]) == (500, "internal-error")
+    assert not demo.shown_in(response)
+    assert "ETag" not in response.headers
+
+
+# ── what counts as a look ──
+
+
+def test_a_read_that_is_sent_again_is_another_look(demo: Demo) -> None:
+    path = f"/v1/learners/{next(iter(demo.learners))}"
+    requests = {demo.ask(path).headers["X-Request-Id"] for _ in range(2)}
+    assert {str(row[0]) for row in demo.rows()} == requests
+    assert len(requests) == 2
+
+
+def test_a_head_and_a_conditional_read_are_looks_too(demo: Demo) -> None:
+    path = f"/v1/learners/{next(iter(demo.learners))}"
+    tag = demo.ask(path, method="HEAD").headers["ETag"]
+    headers = {"Authorization": f"Bearer {demo.tokens['caseworker']}", "If-None-Match": tag}
+    assert demo.client().get(path, headers=headers).status_code == 200
+    assert len(demo.rows()) == 2
+
+
+def test_what_is_not_shown_is_not_written_down(demo: Demo) -> None:
+    learner = next(iter(demo.learners))
+    refused = [
+        demo.client().get(f"/v1/learners/{learner}"),
+        demo.ask(f"/v1/learners/{learner}", "accountant"),
+        demo.ask(f"/v1/learners/{uuid4()}"),
+        demo.ask(f"/v1/learners/{learner}?as_of=2020-01-01T00:00:00Z"),
+        demo.ask(f"/v1/learners/{learner}?as_of=2999-01-01T00:00:00Z"),
+        demo.ask(f"/v1/learners/{learner}?colour=red"),
+        demo.ask(f"/v1/learners/{learner}", method="DELETE"),
+    ]
+    assert [each.status_code for each in refused] == [401, 403, 404, 404, 422, 422, 405]
+    assert demo.ask(f"/v1/learners/{learner}", method="OPTIONS").status_code == 200
+    assert demo.rows() == []
+
+
+def test_a_row_says_who_looked_in_which_role_by_which_route_and_how_much_they_saw(demo: Demo) -> None:
+    learner = next(iter(demo.learners))
+    response = demo.ask(f"/v1/learners/{learner}", "ministry")
+    ((request, reader, role, what, shown, as_of, subjects),) = demo.rows()
+    assert (str(request), role, what) == (response.headers["X-Request-Id"], "ministry", "learners.get-learner")
+    assert (shown, as_of, subjects) == ("full, without names", None, [learner])
+    assert reader not in demo.learners
+
+
+def test_a_look_at_a_past_moment_says_which(demo: Demo) -> None:
+    learner = next(iter(demo.learners))
+    with psycopg.connect(demo.log_dsn) as owner:
+        row = owner.execute("select max(recorded_at)::text, max(notification_id) from forsa_events").fetchone()
+    assert row
+    assert (
+        demo.ask(f"/v1/learners/{learner}", query_string={"as_of": row[0].replace(" ", "T") + ":00"}).status_code == 200
+    )
+    assert demo.rows()[0][5] == row[1]
+
+
+# ── who may read the log ──
+
+
+def test_the_centres_coordinator_and_the_protection_officer_see_who_looked_newest_first(demo: Demo) -> None:
+    learner = next(iter(demo.learners))
+    demo.ask(f"/v1/learners/{learner}", "educator")
+    demo.ask(f"/v1/learners/{learner}/timeline", "counsellor")
+    for role in ("coordinator", "data_protection_officer"):
+        items = demo.ask(f"/v1/learners/{learner}/disclosures", role).get_json()["items"]
+        assert [each["role"] for each in items][-2:] == ["counsellor", "educator"]
+        assert items[-1]["what"] == "learners.get-learner"
+        assert items[-1].keys() == {"at", "reader", "role", "org", "what", "shown", "why", "as_of_position", "request"}
+        demo.ask(f"/v1/learners/{learner}/disclosures", "coordinator")
+    assert demo.rows()[-1][3] == "learners.get-learner-disclosures"  # a look at the log is a look
+
+
+def test_the_log_goes_on_by_its_link_until_every_look_was_seen_once(demo: Demo) -> None:
+    learner, other = sorted(demo.learners)[:2]
+    told = [demo.ask(f"/v1/learners/{learner}").headers["X-Request-Id"] for _ in range(5)]
+    demo.ask(f"/v1/learners/{other}")
+    seen: list[str] = []
+    path: str | None = f"/v1/learners/{learner}/disclosures?limit=2"
+    while path:
+        response = demo.ask(path, "coordinator")
+        seen += [each["request"] for each in response.get_json()["items"]]
+        path = response.headers["Link"].split(">")[0][1:] if "Link" in response.headers else None
+    assert seen == told[::-1]
+
+
+def test_others_may_not_read_who_looked(demo: Demo) -> None:
+    learner = next(iter(demo.learners))
+    for role in ("caseworker", "educator", "ministry", "provincial_directorate", "aref", "auditor", "accountant"):
+        assert demo.ask(f"/v1/learners/{learner}/disclosures", role).status_code == 403
+    assert demo.ask(f"/v1/learners/{uuid4()}/disclosures", "coordinator").status_code == 404
+    assert demo.rows() == []
