@@ -15,6 +15,7 @@ WORKER, EDUCATOR, JURY = _id(11), _id(12), _id(13)
 CENTRE, CONVENTION, GROUP, SESSION = _id(21), _id(22), _id(23), _id(24)
 LEARNER, ENROLMENT, OUTCOME, GRANT = _id(31), _id(32), _id(33), _id(34)
 DOCUMENT, SHEET = _id(41), _id(42)
+ERASURE, HOLD = _id(51), _id(52)
 
 _NAMES: Final = [{"given": "أمينة", "family": "الإدريسي"}, {"given": "Amina", "family": "El Idrissi"}]
 
@@ -175,4 +176,15 @@ EXAMPLES: Final[Mapping[str, Mapping[str, Any]]] = {
         "why": {"code": "sheet_reread"},
     },
     "WithdrawFact": {"version": 7, "why": {"code": "entry_error"}},
+    "RequestErasure": {"erasure": ERASURE, "families": ["identity", "contacts", "sensitive"], "asked_by": "guardian"},
+    "RefuseErasure": {"erasure": ERASURE, "families": ["identity"], "ground": "money_control", "until": "2027-09-01"},
+    "DecideErasure": {
+        "erasure": ERASURE,
+        "families": ["contacts", "sensitive"],
+        "legal_basis": "consent_withdrawn",
+        "whole": False,
+    },
+    "PlaceHold": {"hold": HOLD, "families": ["identity"], "authority": MINISTRY, "reference": "2026-TNG-114"},
+    "LiftHold": {"hold": HOLD},
+    "StateNewGround": {"families": ["identity"], "ground": "return"},
 }

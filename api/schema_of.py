@@ -20,6 +20,7 @@ from api.forms import MOST_ITEMS, YEARS, Amount, Day, Form, Id, Listed, Part, Te
 from domain.kind import Command, CommandSpec
 from domain.learner.admission import EnrolLearner
 from domain.learner.outcome import DeclareOutcome
+from domain.learner.privacy import PlaceHold, RequestErasure
 from domain.organisation import GrantAccess
 
 # command → the field with the id of what it makes on its stream; made here when a client sends none
@@ -27,6 +28,8 @@ NEW_ID: Final[Mapping[type[Command], str]] = {
     EnrolLearner: "enrolment",
     GrantAccess: "grant",
     DeclareOutcome: "outcome",
+    RequestErasure: "erasure",
+    PlaceHold: "hold",
 }
 
 # struct and field → the code list its values are of
@@ -90,6 +93,15 @@ CODE_LISTS: Final[Mapping[str, str]] = {
     "DeclareOutcome.sector": "sector",
     "VerifyOutcome.method": "verification_method",
     "SettleFlag.finding": "flag_finding",
+    "RequestErasure.families": "personal_family",
+    "RequestErasure.asked_by": "erasure_asker",
+    "RefuseErasure.families": "personal_family",
+    "RefuseErasure.ground": "erasure_refusal_ground",
+    "DecideErasure.families": "personal_family",
+    "DecideErasure.legal_basis": "erasure_legal_basis",
+    "PlaceHold.families": "personal_family",
+    "StateNewGround.families": "personal_family",
+    "StateNewGround.ground": "new_ground",
 }
 AMOUNTS: Final = frozenset({"amount", "unit_rate", "ceiling"})  # int fields that hold centimes
 _FIELDS: Final[Mapping[Any, type[fields.Field[Any]]]] = {str: Text, bool: YesNo, date: Day, UUID: Id}

@@ -8,11 +8,12 @@ import msgspec
 
 from domain.event import Event
 from domain.kind import ClaimSource, Evolve, Kind, State
-from domain.learner import admission, diploma, identification, leaving, outcome, review, training
+from domain.learner import admission, diploma, identification, leaving, outcome, privacy, review, training
 from domain.learner.admission import Admission
 from domain.learner.diploma import DiplomaStage
 from domain.learner.identification import Identification
 from domain.learner.outcome import Outcomes
+from domain.learner.privacy import Privacy
 from domain.learner.review import Review
 from domain.learner.training import Training
 
@@ -26,6 +27,7 @@ class Learner(State, frozen=True, kw_only=True):
     diploma: DiplomaStage = DiplomaStage()
     outcomes: Outcomes = Outcomes()
     review: Review = Review()
+    privacy: Privacy = Privacy()
 
 
 def _withdrawn(stage_module: Any) -> Evolve:
@@ -34,6 +36,10 @@ def _withdrawn(stage_module: Any) -> Evolve:
 
 def _on_flag_settled(stage: Training, event: review.FlagSettled, _version: int) -> Training:
     return training.with_flag_settled(stage, (event.version, event.code, event.day), event.finding)
+
+
+def _on_erasure_decided(stage: Identification, event: privacy.ErasureDecided, _version: int) -> Identification:
+    return identification.forgotten(stage, event.families)
 
 
 # event → the stages it changes, each with its evolve function
@@ -66,6 +72,13 @@ EVOLVE: Final[dict[type[Event], tuple[tuple[str, Evolve], ...]]] = {
         ("outcomes", _withdrawn(outcome)),
         ("review", review.on_fact_withdrawn),
     ),
+    privacy.ErasureRequested: (("privacy", privacy.on_erasure_requested),),
+    privacy.ErasureRefused: (("privacy", privacy.on_erasure_refused),),
+    privacy.ErasureDecided: (("privacy", privacy.on_erasure_decided), ("identification", _on_erasure_decided)),
+    privacy.PersonalDataErased: (("privacy", privacy.on_personal_data_erased),),
+    privacy.HoldPlaced: (("privacy", privacy.on_hold_placed),),
+    privacy.HoldLifted: (("privacy", privacy.on_hold_lifted),),
+    privacy.NewGroundStated: (("privacy", privacy.on_new_ground_stated),),
 }
 
 
@@ -109,7 +122,10 @@ def status_of(learner: Learner) -> str:
     return "assessed" if learner.identification.assessments else "identified"
 
 
-_ALWAYS = frozenset({"record-identity", "verify-identity", "settle-flag", "withdraw-fact"})
+_PRIVACY = frozenset(
+    {"request-erasure", "refuse-erasure", "decide-erasure", "place-hold", "lift-hold", "state-new-ground"}
+)
+_ALWAYS = _PRIVACY | {"record-identity", "verify-identity", "settle-flag", "withdraw-fact"}
 _BEFORE = _ALWAYS | {"assess-eligibility", "grant-derogation", "orient-learner", "enrol-learner"}
 _DURING = (
     _ALWAYS
@@ -141,4 +157,6 @@ KIND = Kind(
     status_of=status_of,
     life_cycle=LIFE_CYCLE,
     claims_of=claims_of,
+    closed_of=lambda learner: learner.privacy.closed,
+    generations_of=lambda learner: learner.privacy.generations,
 )

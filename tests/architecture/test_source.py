@@ -34,6 +34,8 @@ LONG_FILES = {
     "domain/learner/deciding/diploma.py": "one stage, one file: its decide functions and their table rows",
     "domain/learner/identification.py": "one stage, one file: its events, state, commands and refusals",
     "domain/learner/deciding/identification.py": "one stage, one file: its decide functions and their table rows",
+    "domain/learner/privacy.py": "one stage, one file: its events, state, commands and refusals",
+    "runtime/keyring.py": "one lock over the cache and the database: fetch, seal, open and destroy are one argument",
     "projections/learner_record.py": "one view, one file: its columns, rows and queries",
     "projections/projector.py": "one loop: page, fold, write and track in one transaction under one lock",
     "projections/rebuild.py": "one sequence: ranges, fold, indexes, catching up, parity, switch",

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from domain import centre, convention, diploma_session, group, organisation, parameter, worker
 from domain.event import By, Event, EventRef, ReasonText, Why
-from domain.learner import admission, diploma, identification, leaving, outcome, review, training
+from domain.learner import admission, diploma, identification, leaving, outcome, privacy, review, training
 from domain.sealed import Personal, Sealed
 
 
@@ -320,6 +320,32 @@ EVENTS: tuple[Event, ...] = (
         on=ON, by=BY, why=WHY, version=7, code="without-held-session", day=date(2026, 9, 9), finding="explained"
     ),
     review.FactWithdrawn(on=ON, by=BY, why=WHY, version=7),
+    privacy.ErasureRequested(
+        on=ON, by=BY, why=WHY, erasure=an_id(31), families=["identity", "contacts"], asked_by="guardian"
+    ),
+    privacy.ErasureRefused(
+        on=ON,
+        by=BY,
+        why=WHY,
+        erasure=an_id(31),
+        families=["identity"],
+        ground="money_control",
+        until=date(2027, 9, 1),
+    ),
+    privacy.ErasureDecided(
+        on=ON, by=BY, erasure=an_id(31), families=["contacts"], legal_basis="consent_withdrawn", whole=False
+    ),
+    privacy.PersonalDataErased(
+        on=ON,
+        by=By(actor=an_id(32), role="operator", org=an_id(0), src="console", cause=EventRef(LEARNER, 9)),
+        erasure=an_id(31),
+        checklist=[privacy.CheckedItem("keys", True, 1), privacy.CheckedItem("directory", True, 2)],
+    ),
+    privacy.HoldPlaced(
+        on=ON, by=BY, why=WHY, hold=an_id(33), families=["identity"], authority=ORGANISATION, reference="2026-TNG-114"
+    ),
+    privacy.HoldLifted(on=ON, by=BY, why=WHY, hold=an_id(33)),
+    privacy.NewGroundStated(on=ON, by=BY, erasure=an_id(31), families=["contacts"], ground="return"),
     diploma_session.SessionOpened(
         on=ON,
         by=BY,

@@ -18,9 +18,11 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import given as over
 
+from domain.casebook import NewEvent
 from domain.errors import NotAllowedNow
 from domain.event import Event
 from domain.kind import command_name
+from domain.learner.deciding.privacy import carried_out
 from domain.learner.diploma import DiplomaAwarded
 from domain.learner.state import LIFE_CYCLE, Learner, status_of
 from domain.sealed import Clear, Sealed, sealed_at, sealed_fields, tag_of
@@ -28,6 +30,7 @@ from domain.streams import COMMANDS, EVENTS, KINDS, fold, kind_of_stream
 from domain.values import month_of
 from tests.examples import commands, path
 from tests.examples.path import AMINA
+from tests.examples.people import OPERATOR
 from tests.examples.places import SESSION, SESSION_OPENED, WORLD, History
 from tests.examples.walks import MOVES, SHARED, STEPS, Step, Walk, World
 from tests.scenario import Outcome, Scenario, given, replaced_at
@@ -107,6 +110,7 @@ class Tried:
 
     def step(self, step: Step) -> Outcome | None:
         """One command, or a day that passes. `Scenario.when` proves that a refusal stored nothing."""
+        self._carry_out_erasures()
         sent = self.walk.command(step)
         if sent is None:
             return None
@@ -117,6 +121,16 @@ class Tried:
             self._check_locked_cells()
             assert all(len(_active(learner)) <= 1 for learner in self.learners()), "rule 3"
         return outcome
+
+    def _carry_out_erasures(self) -> None:
+        """What was decided is done; no command does it."""
+        for stream in self.world.learners:
+            learner = self._state("learner", stream)
+            for erasure in learner.privacy.pending:
+                done = carried_out(learner, erasure, [], on=self.walk.today, by=OPERATOR)
+                assert done is not None
+                self.scenario.streams.record([NewEvent(stream, learner.version + 1, done)])
+                break  # of several, one a step
 
     def _check_not_allowed_now(self, outcome: Outcome) -> None:
         for broken in outcome.broken:

@@ -24,12 +24,13 @@ from domain.learner.identification import (
 )
 from domain.learner.leaving import EndEnrolment
 from domain.learner.outcome import DeclareOutcome, VerifyOutcome
+from domain.learner.privacy import DecideErasure, LiftHold, PlaceHold, RefuseErasure, RequestErasure, StateNewGround
 from domain.learner.review import SettleFlag, WithdrawFact
 from domain.learner.training import AssessCompetence, AttendanceRow, DayGiven, RecordAttendance
 from domain.organisation import GrantAccess, RegisterOrganisation
 from domain.parameter import NATIONAL, SetParameter
 from domain.worker import BindLogin, RecordWorker
-from tests.examples import path, places
+from tests.examples import path, places, privacy
 from tests.examples.path import AMINA, ENROLMENT, OUTCOME
 from tests.examples.people import (
     AREF,
@@ -180,6 +181,13 @@ VERIFY_OUTCOME = VerifyOutcome(
 SETTLE_FLAG = _copied(path.FLAG_SETTLED, SettleFlag, learner=AMINA, why=ReasonGiven("sheet_reread"))
 WITHDRAW_FACT = WithdrawFact(on=path.FACT_WITHDRAWN.on, learner=AMINA, version=8, why=ReasonGiven("entry_error"))
 
+REQUEST_ERASURE = _copied(privacy.ERASURE_REQUESTED, RequestErasure, learner=AMINA)
+REFUSE_ERASURE = _copied(privacy.ERASURE_REFUSED, RefuseErasure, learner=AMINA)
+DECIDE_ERASURE = _copied(privacy.ERASURE_DECIDED, DecideErasure, learner=AMINA)
+PLACE_HOLD = _copied(privacy.HOLD_PLACED, PlaceHold, learner=AMINA)
+LIFT_HOLD = _copied(privacy.HOLD_LIFTED, LiftHold, learner=AMINA)
+STATE_NEW_GROUND = _copied(privacy.NEW_GROUND_STATED, StateNewGround, learner=AMINA)
+
 
 def _example(given: History, command: Command, by: By, *then: tuple[object, Event]) -> Example:
     return Example(given=given, command=command, by=by, then=then)  # type: ignore[arg-type]  # ids are UUIDs
@@ -231,6 +239,15 @@ COMMANDS: Final[tuple[Example, ...]] = (
     _example(path.PLACED, VERIFY_OUTCOME, EN_AGENT, (AMINA, path.OUTCOME_VERIFIED)),
     _example(path.FLAGGED, SETTLE_FLAG, COORDINATOR, (AMINA, path.FLAG_SETTLED)),
     _example(path.ATTENDING, WITHDRAW_FACT, COORDINATOR, (AMINA, path.FACT_WITHDRAWN)),
+    _example(path.VERIFIED, REQUEST_ERASURE, CASEWORKER, (AMINA, privacy.ERASURE_REQUESTED)),
+    _example(privacy.ASKED, REFUSE_ERASURE, privacy.OFFICER, (AMINA, privacy.ERASURE_REFUSED)),
+    _example(privacy.ASKED, DECIDE_ERASURE, privacy.OFFICER, (AMINA, privacy.ERASURE_DECIDED)),
+    _example(path.VERIFIED, PLACE_HOLD, privacy.OFFICER, (AMINA, privacy.HOLD_PLACED)),
+    _example(privacy.HELD, LIFT_HOLD, privacy.OFFICER, (AMINA, privacy.HOLD_LIFTED)),
+    _example(privacy.FORGOTTEN, STATE_NEW_GROUND, CASEWORKER, (AMINA, privacy.NEW_GROUND_STATED)),
 )
-EVENTS: Final[tuple[Event, ...]] = tuple(event for example in COMMANDS for _, event in example.then)
+EVENTS: Final[tuple[Event, ...]] = (
+    *(event for example in COMMANDS for _, event in example.then),
+    privacy.PERSONAL_DATA_ERASED,  # the erasing step's, no command's
+)
 """One example of every event, in the order of the acts."""

@@ -32,6 +32,15 @@ from domain.learner.identification import (
 )
 from domain.learner.leaving import EndEnrolment
 from domain.learner.outcome import DeclareOutcome, VerifyOutcome
+from domain.learner.privacy import (
+    LEARNERS_FAMILIES,
+    DecideErasure,
+    LiftHold,
+    PlaceHold,
+    RefuseErasure,
+    RequestErasure,
+    StateNewGround,
+)
 from domain.learner.review import SettleFlag, WithdrawFact
 from domain.learner.state import Learner, status_of, withdrawable
 from domain.learner.training import AssessCompetence, AttendanceRow, DayGiven, RecordAttendance
@@ -56,6 +65,7 @@ from tests.examples.places import (
     WORKERS,
     History,
 )
+from tests.examples.privacy import OFFICER
 
 SHARED: History = (*ORGANISATIONS, *WORKERS)
 """What every walk's world stands on; stored once where several walks meet in one log."""
@@ -387,6 +397,40 @@ def _settle(walk: Walk, who: int, what: int) -> Act:
     return SettleFlag(learner=learner, version=version, code=code, day=day, finding=finding, why=WHY), COORDINATOR
 
 
+def _forget(walk: Walk, who: int, what: int) -> Act:
+    """What usually comes next of an erasure: asked for, refused or decided; once carried out, a new ground."""
+    learner, state = walk.learner(who)
+    asked = {key: each for key, each in state.privacy.erasures.items() if each.open}
+    families = list(LEARNERS_FAMILIES[what % 3 : 2 + what % 3])
+    if what % 7 == 6:
+        return _hold(walk, who, what)
+    if state.privacy.closed and what % 3:
+        return StateNewGround(learner=learner, families=sorted(state.privacy.closed), ground="return"), CASEWORKER
+    if not asked:
+        erasure = walk.world.id(f"erasure/{learner}/{len(state.privacy.erasures)}")
+        by = OFFICER if what % 11 == 10 else CASEWORKER
+        return RequestErasure(learner=learner, erasure=erasure, families=families, asked_by="guardian"), by
+    erasure, held = next(iter(asked.items()))
+    if what % 5 == 4:
+        refused = sorted(held.open)[:1]
+        return RefuseErasure(learner=learner, erasure=erasure, families=refused, ground="money_control"), OFFICER
+    decided = DecideErasure(
+        learner=learner, erasure=erasure, families=sorted(held.open), legal_basis="objection", whole=what % 13 == 12
+    )
+    return decided, OFFICER
+
+
+def _hold(walk: Walk, who: int, what: int) -> Act:
+    learner, state = walk.learner(who)
+    if state.privacy.holds:
+        return LiftHold(learner=learner, hold=next(iter(state.privacy.holds))), OFFICER
+    hold = walk.world.id(f"hold/{learner}/{len(state.privacy.lifted)}")
+    families = list(LEARNERS_FAMILIES[: 1 + what % 2])
+    return PlaceHold(
+        learner=learner, hold=hold, families=families, authority=DELEGATION, reference=f"{what}-25"
+    ), OFFICER
+
+
 Move = Callable[[Walk, int, int], "Act | None"]
 
 NEXT: dict[str, Sequence[Move]] = {
@@ -436,6 +480,7 @@ MOVES: tuple[Move, ...] = (
     _verify,
     *(_withdraw,) * 3,
     _settle,
+    *(_forget,) * 3,
 )
 
 # What hypothesis draws a walk from: which move, which learner, and a byte for the move's own choices.

@@ -174,9 +174,9 @@ def enrol_learner(
         *covers(convention, command.centre, season),
         *_bad_start(convention, learner.admission, season, starts_on),
         trade_not_approved(centre, command.trade, season),
-        IdentityErased() if isinstance(identity, Erased) else None,
+        None if isinstance(identity, Identity) else IdentityErased(),
     )
-    assert isinstance(identity, Identity), "an erased identity was refused, and every learner has one"
+    assert isinstance(identity, Identity), "an erased identity was refused"
     profile = Profile(
         sex=identity.sex,
         age=age_read(ages, band),

@@ -218,14 +218,15 @@ def verify_identity(command: VerifyIdentity, act: Act, *, learner: Learner) -> C
     """
     evidence, unreadable = _evidence(command)
     by_document = command.document_type is not None
+    identity = learner.identification.identity
     refuse_if(
+        None if identity else IdentityErased(),
         *unreadable,
         refuse_unknown("identity_document_type", command.document_type, "/document_type", act.on),
         None if by_document or unreadable else _not_attested(command, evidence, act),
         _cnie_number_refused(command, act),
     )
-    identity = learner.identification.identity
-    assert identity is not None, "LearnerIdentified is every learner's first event and records an identity"
+    assert identity is not None, "an erased identity was refused"
     verified = act.event(
         IdentityVerified, command, verifies=identity.version, by_document=by_document, evidence=clear(evidence)
     )
