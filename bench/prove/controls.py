@@ -19,11 +19,11 @@ from bench.prove import checks
 from bench.prove.kills import kill
 from bench.prove.load import Ledger, Load, Story, correct_sheets, identify, whole_paths
 from bench.prove.report import Control
-from bench.prove.running import COMMANDS, PROJECTOR, WEB, Running
+from bench.prove.running import FORSA, PROJECT, PROJECTOR, SERVE, WEB, Running
 from bench.prove.world import Copy, World
 from domain.casebook import Append, Appended
 
-WAIT_SECONDS: Final = 0.06  # of a broken part, where it must be hit
+WAIT_SECONDS: Final = 0.2  # of a broken part, where a kill does the harm: several times the rest of the act
 WARM_COMMANDS: Final = 20  # acknowledged before the first kill, and again before each further one
 PATIENCE_SECONDS: Final = 4.0  # a broken Forsa may never answer
 LOCK: Final = "perform pg_advisory_xact_lock(7066);"
@@ -150,7 +150,7 @@ PLANS: Final = {
         before=commits_that_do_not_wait, after=as_it_was,
     ),
     "key_after_append": Plan(
-        check="sealed_without_key", count=_without_key, story=identify, target="worker", kills=4,
+        check="sealed_without_key", count=_without_key, story=identify, target="worker", kills=3,
         breaks=(WEB, keys_after_the_append.__name__),
     ),
     "tracking_before_rows": Plan(
@@ -158,7 +158,7 @@ PLANS: Final = {
         breaks=(PROJECTOR, tracking_before_the_rows.__name__),
     ),
     "command_id_not_stored": Plan(
-        check="doubled", count=_doubled, story=identify, target="worker", kills=4,
+        check="doubled", count=_doubled, story=identify, target="worker", kills=3,
         breaks=(WEB, command_id_not_stored.__name__),
     ),
 }  # fmt: skip
@@ -181,11 +181,12 @@ def run(world: World, name: str, seed: int) -> Control:
 
 
 def _commands(plan: Plan) -> dict[str, Sequence[str]]:
-    if plan.breaks is None:
-        return {}
-    child, broken = plan.breaks
-    arguments = COMMANDS[child][len((sys.executable, "-m", "runtime.cli")) :]
-    return {child: (sys.executable, "-m", "bench.prove.controls", broken, *arguments)}
+    """One web worker, so that a kill meets every request under way; the broken part in the child that has it."""
+    commands: dict[str, Sequence[str]] = {WEB: (*FORSA, *SERVE, "1"), PROJECTOR: (*FORSA, *PROJECT)}
+    if plan.breaks is not None:
+        child, broken = plan.breaks
+        commands[child] = (sys.executable, "-m", "bench.prove.controls", broken, *commands[child][len(FORSA) :])
+    return commands
 
 
 def _killed(running: Running, plan: Plan, seed: int) -> Ledger:

@@ -240,8 +240,9 @@ def _times(recoveries: Sequence[Recovery]) -> dict[str, Check]:
     return found
 
 
-MEDIAN_SECONDS: Final = {"forsa": 1.0, "postgresql": 2.5}
-P95_SECONDS: Final = {"forsa": 5.0, "postgresql": 8.0}
+# What a client may be held up, also on a machine shared with others; a quiet one needs a fifth of it.
+MEDIAN_SECONDS: Final = 5.0
+P95_SECONDS: Final = 10.0
 
 
 def _percentiles(name: str, what: str, felt: Mapping[Recovery, float]) -> dict[str, Check]:
@@ -250,6 +251,6 @@ def _percentiles(name: str, what: str, felt: Mapping[Recovery, float]) -> dict[s
     note = f"of {len(felt)} recoveries; longest {felt[longest]:.2f} s, {longest.target}"
     found = {"median": (statistics.median(felt.values()), MEDIAN_SECONDS), "p95": (p95, P95_SECONDS)}
     return {
-        f"{name}_to_{what}_{key}_s": Check(value=round(value, 3), target=most[name], at="most", note=note)
+        f"{name}_to_{what}_{key}_s": Check(value=round(value, 3), target=most, at="most", note=note)
         for key, (value, most) in found.items()
     }

@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, Self
@@ -22,9 +22,10 @@ READY_SECONDS: Final = 60.0
 LOOK_SECONDS: Final = 0.005  # between two looks at something that is waited for
 WEB: Final = "web"
 PROJECTOR: Final = "projector"
-WORKERS: Final = 2
 FORSA: Final = (sys.executable, "-m", "runtime.cli")
-COMMANDS: Final = {WEB: (*FORSA, "serve", "--workers", str(WORKERS)), PROJECTOR: (*FORSA, "project")}
+SERVE: Final = ("serve", "--workers")
+PROJECT: Final = ("project",)
+COMMANDS: Final = {WEB: (*FORSA, *SERVE, "2"), PROJECTOR: (*FORSA, *PROJECT)}
 POSITION: Final = (
     "select coalesce(min(position), 0) from views.view_state"
     " join unnest(%s::text[], %s::integer[]) as ours(view, version) using (view, version)"
@@ -42,18 +43,19 @@ class Running:
     whoever waits here (`until`), the way `forsa run` does it.
     """
 
-    def __init__(self, copy: Copy, commands: dict[str, Sequence[str]] | None = None) -> None:
-        """commands: what to run instead of `forsa serve` and `forsa project`."""
+    def __init__(self, copy: Copy, commands: Mapping[str, Sequence[str]] = COMMANDS) -> None:
+        """commands: what to run as web server and as projector."""
         self.copy = copy
         self.port = _free_port()
-        self._commands = {**COMMANDS, **(commands or {})}
+        self._commands = commands
         self._connection: psycopg.Connection[tuple[object, ...]] | None = None
         self.children = {name: self._start(name) for name in (WEB, PROJECTOR)}
         self.deaths: list[str] = []  # of children that nobody here killed
 
     def _start(self, name: str) -> Child:
         kept = {key: text for key, text in os.environ.items() if not key.startswith("FORSA_") and key != "DATABASE_URL"}
-        more = {"FORSA_PORT": str(self.port), "FORSA_LOG_FORMAT": "json"}
+        # Four clients speak for three logins: no limit, since it is not what is proved here.
+        more = {"FORSA_PORT": str(self.port), "FORSA_LOG_FORMAT": "json", "FORSA_RATE_PER_SECOND": "0"}
         # The shell only opens the log and becomes the process itself, so its pid is the process's.
         logged = ["sh", "-c", 'exec "$@" >> "$0" 2>&1', str(self.copy.directory / f"{name}.log")]
         return Child(name, [*logged, *self._commands[name]], {**kept, **self.copy.variables, **more})
