@@ -16,6 +16,7 @@ CENTRE, CONVENTION, GROUP, SESSION = _id(21), _id(22), _id(23), _id(24)
 LEARNER, ENROLMENT, OUTCOME, GRANT = _id(31), _id(32), _id(33), _id(34)
 DOCUMENT, SHEET = _id(41), _id(42)
 ERASURE, HOLD = _id(51), _id(52)
+EMERGENCY, TRANSFER, OTHER_CENTRE = _id(53), _id(54), _id(55)
 
 _NAMES: Final = [{"given": "أمينة", "family": "الإدريسي"}, {"given": "Amina", "family": "El Idrissi"}]
 
@@ -27,14 +28,14 @@ EXAMPLES: Final[Mapping[str, Mapping[str, Any]]] = {
         "province": "TNG",
     },
     "GrantAccess": {"subject": WORKER, "role": "caseworker", "scope": "centre", "scope_id": CENTRE},
-    "RecordWorker": {"name": "ياسين العمراني", "organisation": ASSOCIATION, "function": "caseworker"},
-    "BindLogin": {"issuer": "https://login.example.org", "subject": "yassine"},
     "RevokeAccess": {"grant": GRANT, "why": {"code": "post_left"}},
     "OpenEmergencyAccess": {"learner": LEARNER, "why": {"code": "immediate_danger"}},
     "ReviewEmergencyAccess": {"emergency": EMERGENCY, "finding": "justified"},
+    "RecordWorker": {"name": "ياسين العمراني", "organisation": ASSOCIATION, "function": "caseworker"},
+    "BindLogin": {"issuer": "https://login.example.org", "subject": "yassine"},
+    "RecordLeaving": {"left_on": "2026-11-13"},
     "SetParameter": {"name": "age_max", "value": "20", "valid_from": "2026-09-01", "authority": "26/1187"},
     "SignConvention": {
-    "RecordLeaving": {"left_on": "2026-11-13"},
         "kind": "funding",
         "number": "2026/TNG/07",
         "level": "provincial",
@@ -131,6 +132,14 @@ EXAMPLES: Final[Mapping[str, Mapping[str, Any]]] = {
     },
     "JoinGroup": {"enrolment": ENROLMENT, "group": GROUP},
     "LeaveGroup": {"enrolment": ENROLMENT, "group": GROUP},
+    "RequestTransfer": {
+        "to_centre": OTHER_CENTRE,
+        "effective_on": "2026-11-30",
+        "why": {"code": "family_moved"},
+    },
+    "AcceptTransfer": {"transfer": TRANSFER, "convention": CONVENTION, "level": "level_2", "trade": "COU"},
+    "RejectTransfer": {"transfer": TRANSFER, "why": {"code": "no_place_left"}},
+    "WithdrawTransfer": {"transfer": TRANSFER},
     "AssessCompetence": {"enrolment": ENROLMENT, "module": "COU-03", "result": "acquired"},
     "OpenDiplomaSession": {
         "authority": DELEGATION,

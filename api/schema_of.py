@@ -21,12 +21,16 @@ from domain.kind import Command, CommandSpec
 from domain.learner.admission import EnrolLearner
 from domain.learner.outcome import DeclareOutcome
 from domain.learner.privacy import PlaceHold, RequestErasure
-from domain.organisation import GrantAccess
+from domain.learner.transfer import AcceptTransfer, RequestTransfer
+from domain.organisation import GrantAccess, OpenEmergencyAccess
 
 # command → the field with the id of what it makes on its stream; made here when a client sends none
 NEW_ID: Final[Mapping[type[Command], str]] = {
     EnrolLearner: "enrolment",
     GrantAccess: "grant",
+    OpenEmergencyAccess: "emergency",
+    RequestTransfer: "transfer",
+    AcceptTransfer: "enrolment",
     DeclareOutcome: "outcome",
     RequestErasure: "erasure",
     PlaceHold: "hold",
@@ -41,6 +45,7 @@ CODE_LISTS: Final[Mapping[str, str]] = {
     "GrantAccess.role": "role",
     "GrantAccess.scope": "grant_scope",
     "GrantAccess.purpose": "grant_purpose",
+    "ReviewEmergencyAccess.finding": "emergency_finding",
     "RecordWorker.function": "worker_function",
     "SetParameter.name": "parameter",
     "SignConvention.kind": "convention_kind",
@@ -88,6 +93,8 @@ CODE_LISTS: Final[Mapping[str, str]] = {
     "Mark.decision": "exam_decision",
     "SignMinutes.signature": "signature_level",
     "EndEnrolment.exit": "exit",
+    "AcceptTransfer.level": "programme_level",
+    "AcceptTransfer.trade": "trade",
     "DeclareOutcome.kind": "outcome_kind",
     "DeclareOutcome.province": "province",
     "DeclareOutcome.sector": "sector",

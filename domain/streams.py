@@ -10,7 +10,7 @@ from domain.errors import RuleBroken
 from domain.event import Event
 from domain.kind import Command, CommandSpec, Kind
 from domain.learner import state as learner
-from domain.learner.deciding import admission, diploma, identification, leaving, privacy, review, training
+from domain.learner.deciding import admission, diploma, identification, leaving, privacy, review, training, transfer
 from domain.sealed import tag_of
 
 KINDS: Final[Mapping[str, Kind]] = {
@@ -39,6 +39,7 @@ COMMANDS: Final[tuple[CommandSpec, ...]] = tuple(
         diploma_session,
         diploma,
         leaving,
+        transfer,
         privacy,
         review,
     )

@@ -17,7 +17,7 @@ from domain.centre import TradesApproved
 from domain.diploma_session import CandidateEntered, CandidateListClosed, MarksRecorded, MinutesSigned
 from domain.event import Event
 from domain.group import AttendanceLocked, SeatFreed, SeatTaken, SessionsHeld
-from domain.learner import outcome, privacy, review
+from domain.learner import outcome, privacy, review, transfer
 from domain.learner.admission import GroupJoined, GroupLeft, LearnerEnrolled, LearnerOriented
 from domain.learner.diploma import CandidateListed, DiplomaAwarded, ExamMarked
 from domain.learner.identification import DerogationGranted, EligibilityAssessed, IdentityRecorded, IdentityVerified
@@ -135,6 +135,13 @@ def _closed_families(before: Learner, event: Event, after: Learner) -> Changes:
     return {"closed_families": (then, now), **_identity(before, event, after)}
 
 
+def _transfer(before: Learner, event: Any, after: Learner) -> Changes:
+    """What became of the request; with an acceptance the centre responsible changes too, which the enrolment says."""
+    then, now = (state.transfers.requests.get(event.transfer) for state in (before, after))
+    stands = [each and (each.answer or "requested") for each in (then, now)]
+    return {"transfer": (stands[0], stands[1])}
+
+
 def _seats(before: Any, _event: Event, after: Any) -> Changes:
     return {"seats": (len(before.seats), len(after.seats))}
 
@@ -164,14 +171,6 @@ def _login(before: Any, event: LoginBound, after: Any) -> Changes:
 
 def _departed(before: Any, event: WorkerLeft, _after: Any) -> Changes:
     return {"left_on": (before.left_on, event.left_on)}
-
-
-def _revoked(_before: Any, _event: AccessRevoked, _after: Any) -> Changes:
-    return {"in_force": (True, False)}
-
-
-def _reviewed(_before: Any, event: EmergencyAccessReviewed, _after: Any) -> Changes:
-    return {"finding": (None, event.finding)}
 
 
 def _candidates(before: Any, _event: Event, after: Any) -> Changes:
@@ -217,6 +216,10 @@ CHANGES: Final[Mapping[type[Event], Change]] = {
     review.FactWithdrawn: _withdrawn,
     privacy.ErasureDecided: _closed_families,
     privacy.NewGroundStated: _closed_families,
+    transfer.TransferRequested: _transfer,
+    transfer.TransferAccepted: _transfer,
+    transfer.TransferRejected: _transfer,
+    transfer.TransferWithdrawn: _transfer,
     SeatTaken: _seats,
     SeatFreed: _seats,
     SessionsHeld: _sessions,
@@ -225,8 +228,8 @@ CHANGES: Final[Mapping[type[Event], Change]] = {
     ParameterSet: _parameter,
     LoginBound: _login,
     WorkerLeft: _departed,
-    AccessRevoked: _revoked,
-    EmergencyAccessReviewed: _reviewed,
+    AccessRevoked: lambda _before, _event, _after: {"in_force": (True, False)},
+    EmergencyAccessReviewed: lambda _before, event, _after: {"finding": (None, event.finding)},
     CandidateEntered: _candidates,
     CandidateListClosed: _closed,
     MarksRecorded: _marks,

@@ -92,6 +92,8 @@ class Enrolment(msgspec.Struct, frozen=True, kw_only=True):
     trade: str | None
     session_type: str
     starts_on: date
+    profile: Profile | None = None
+    without: tuple[Missing, ...] = ()
     groups: dict[UUID, date] = {}  # group → joined on
     left: dict[UUID, date] = {}  # group → left on, for those not sat in any more
     ended_on: date | None = None
@@ -137,6 +139,8 @@ def on_enrolled(stage: Admission, event: LearnerEnrolled, version: int) -> Admis
         trade=event.trade,
         session_type=event.session_type,
         starts_on=event.starts_on,
+        profile=event.profile,
+        without=tuple(event.without),
     )
     return msgspec.structs.replace(stage, enrolments={**stage.enrolments, event.enrolment: enrolment})
 

@@ -40,11 +40,16 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def standing_of(learner: Learner) -> Standing:
-    """Whose learner this is now. After an enrolment ended, its centre stays responsible: it does the follow-ups."""
-    admission, identification = learner.admission, learner.identification
+    """Whose learner this is now. After an enrolment ended, its centre stays responsible: it does the follow-ups.
+
+    A centre that accepted a learner who is enrolled nowhere is responsible from then on.
+    """
+    admission, identification, transfers = learner.admission, learner.identification, learner.transfers
     last = admission.active or admission.last
+    moved_to = transfers.moved_to[1] if transfers.moved_to else None
     return Standing(
-        custody=admission.enrolments[last].centre if last else None,
+        custody=moved_to or (admission.enrolments[last].centre if last else None),
+        asked=transfers.pending.to_centre if transfers.pending else None,
         org=identification.identified_for,
         province=identification.province,
         episodes=tuple(

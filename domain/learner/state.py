@@ -8,7 +8,7 @@ import msgspec
 
 from domain.event import Event
 from domain.kind import ClaimSource, Evolve, Kind, State
-from domain.learner import admission, diploma, identification, leaving, outcome, privacy, review, training
+from domain.learner import admission, diploma, identification, leaving, outcome, privacy, review, training, transfer
 from domain.learner.admission import Admission
 from domain.learner.diploma import DiplomaStage
 from domain.learner.identification import Identification
@@ -16,6 +16,7 @@ from domain.learner.outcome import Outcomes
 from domain.learner.privacy import Privacy
 from domain.learner.review import Review
 from domain.learner.training import Training
+from domain.learner.transfer import Transfers
 
 
 class Learner(State, frozen=True, kw_only=True):
@@ -27,6 +28,7 @@ class Learner(State, frozen=True, kw_only=True):
     diploma: DiplomaStage = DiplomaStage()
     outcomes: Outcomes = Outcomes()
     review: Review = Review()
+    transfers: Transfers = Transfers()
     privacy: Privacy = Privacy()
 
 
@@ -53,7 +55,11 @@ EVOLVE: Final[dict[type[Event], tuple[tuple[str, Evolve], ...]]] = {
     ),
     identification.DerogationGranted: (("identification", identification.on_derogation_granted),),
     admission.LearnerOriented: (("admission", admission.on_oriented),),
-    admission.LearnerEnrolled: (("admission", admission.on_enrolled), ("review", review.on_flags)),
+    admission.LearnerEnrolled: (
+        ("admission", admission.on_enrolled),
+        ("review", review.on_flags),
+        ("transfers", transfer.on_enrolled),
+    ),
     admission.GroupJoined: (("admission", admission.on_group_joined),),
     admission.GroupLeft: (("admission", admission.on_group_left),),
     training.AttendanceRecorded: (("training", training.on_attendance_recorded), ("review", review.on_flags)),
@@ -72,6 +78,10 @@ EVOLVE: Final[dict[type[Event], tuple[tuple[str, Evolve], ...]]] = {
         ("outcomes", _withdrawn(outcome)),
         ("review", review.on_fact_withdrawn),
     ),
+    transfer.TransferRequested: (("transfers", transfer.on_transfer_requested),),
+    transfer.TransferAccepted: (("transfers", transfer.on_transfer_accepted),),
+    transfer.TransferRejected: (("transfers", transfer.on_transfer_rejected),),
+    transfer.TransferWithdrawn: (("transfers", transfer.on_transfer_withdrawn),),
     privacy.ErasureRequested: (("privacy", privacy.on_erasure_requested),),
     privacy.ErasureRefused: (("privacy", privacy.on_erasure_refused),),
     privacy.ErasureDecided: (("privacy", privacy.on_erasure_decided), ("identification", _on_erasure_decided)),
@@ -127,12 +137,14 @@ _PRIVACY = frozenset(
 )
 _ALWAYS = _PRIVACY | {"record-identity", "verify-identity", "settle-flag", "withdraw-fact"}
 _BEFORE = _ALWAYS | {"assess-eligibility", "grant-derogation", "orient-learner", "enrol-learner"}
+_TRANSFER = frozenset({"request-transfer", "accept-transfer", "reject-transfer", "withdraw-transfer"})
 _DURING = (
     _ALWAYS
+    | _TRANSFER
     | {"assess-eligibility", "grant-derogation", "orient-learner", "join-group", "leave-group", "assess-competence"}
     | {"end-enrolment", "verify-outcome"}  # of an enrolment before this one
 )
-_AFTER = _BEFORE | {"declare-outcome"}
+_AFTER = _BEFORE | _TRANSFER | {"declare-outcome"}
 
 LIFE_CYCLE: Final[dict[str, frozenset[str]]] = {
     "unknown": frozenset({"identify-learner"}),

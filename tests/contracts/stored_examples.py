@@ -11,7 +11,7 @@ from uuid import UUID
 
 from domain import centre, convention, diploma_session, group, organisation, parameter, worker
 from domain.event import By, Event, EventRef, ReasonText, Why
-from domain.learner import admission, diploma, identification, leaving, outcome, privacy, review, training
+from domain.learner import admission, diploma, identification, leaving, outcome, privacy, review, training, transfer
 from domain.sealed import Personal, Sealed
 
 
@@ -300,6 +300,19 @@ EVENTS: tuple[Event, ...] = (
         minutes_attended=30_000,
         minutes_held=36_000,
     ),
+    transfer.TransferRequested(
+        on=ON,
+        by=BY,
+        why=WHY,
+        transfer=an_id(19),
+        enrolment=ENROLMENT,
+        from_centre=CENTRE,
+        to_centre=an_id(20),
+        effective_on=date(2026, 10, 5),
+    ),
+    transfer.TransferAccepted(on=ON, by=BY, transfer=an_id(19), to_centre=an_id(20), enrolment=an_id(22)),
+    transfer.TransferRejected(on=ON, by=BY, why=WHY, transfer=an_id(19)),
+    transfer.TransferWithdrawn(on=ON, by=BY, transfer=an_id(19)),
     outcome.OutcomeDeclared(
         on=ON,
         by=BY,

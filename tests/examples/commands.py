@@ -27,10 +27,17 @@ from domain.learner.outcome import DeclareOutcome, VerifyOutcome
 from domain.learner.privacy import DecideErasure, LiftHold, PlaceHold, RefuseErasure, RequestErasure, StateNewGround
 from domain.learner.review import SettleFlag, WithdrawFact
 from domain.learner.training import AssessCompetence, AttendanceRow, DayGiven, RecordAttendance
-from domain.organisation import GrantAccess, RegisterOrganisation
+from domain.learner.transfer import AcceptTransfer, RejectTransfer, RequestTransfer, WithdrawTransfer
+from domain.organisation import (
+    GrantAccess,
+    OpenEmergencyAccess,
+    RegisterOrganisation,
+    ReviewEmergencyAccess,
+    RevokeAccess,
+)
 from domain.parameter import NATIONAL, SetParameter
-from domain.worker import BindLogin, RecordWorker
-from tests.examples import path, places, privacy
+from domain.worker import BindLogin, RecordLeaving, RecordWorker
+from tests.examples import path, places, privacy, transfer
 from tests.examples.path import AMINA, ENROLMENT, OUTCOME
 from tests.examples.people import (
     AREF,
@@ -39,6 +46,7 @@ from tests.examples.people import (
     COORDINATOR,
     DELEGATION,
     DIRECTORATE,
+    DIRECTORATE_OFFICE,
     EDUCATOR,
     EN_AGENT,
     MINISTRY,
@@ -90,6 +98,12 @@ RECORD_WORKER = RecordWorker(
 )
 BIND_LOGIN = BindLogin(on=places.START, worker=WORKER, issuer="dev", subject="karim@example.org")
 GRANT_ACCESS = _copied(places.ACCESS_GRANTED, GrantAccess, organisation=ASSOCIATION)
+REVOKE_ACCESS = _copied(places.ACCESS_REVOKED, RevokeAccess, organisation=ASSOCIATION, why=ReasonGiven("post_left"))
+RECORD_LEAVING = RecordLeaving(worker=WORKER, left_on=places.WORKER_LEFT.left_on)
+OPEN_EMERGENCY = _copied(
+    path.EMERGENCY_OPENED, OpenEmergencyAccess, organisation=DIRECTORATE_OFFICE, why=ReasonGiven("immediate_danger")
+)
+REVIEW_EMERGENCY = _copied(path.EMERGENCY_REVIEWED, ReviewEmergencyAccess, organisation=DIRECTORATE_OFFICE)
 SET_PARAMETER = _copied(places.PARAMETER_SET, SetParameter)
 OPEN_CENTRE = _copied(places.CENTRE_OPENED, OpenCentre, centre=CENTRE)
 APPROVE_TRADES = _copied(places.TRADES_APPROVED, ApproveTrades, centre=CENTRE)
@@ -181,6 +195,10 @@ VERIFY_OUTCOME = VerifyOutcome(
 SETTLE_FLAG = _copied(path.FLAG_SETTLED, SettleFlag, learner=AMINA, why=ReasonGiven("sheet_reread"))
 WITHDRAW_FACT = WithdrawFact(on=path.FACT_WITHDRAWN.on, learner=AMINA, version=8, why=ReasonGiven("entry_error"))
 
+REQUEST_TRANSFER = _copied(transfer.TRANSFER_REQUESTED, RequestTransfer, learner=AMINA, why=ReasonGiven("family_moved"))
+WITHDRAW_TRANSFER = _copied(transfer.TRANSFER_WITHDRAWN, WithdrawTransfer, learner=AMINA)
+REJECT_TRANSFER = _copied(transfer.TRANSFER_REJECTED, RejectTransfer, learner=AMINA, why=ReasonGiven("no_place_left"))
+ACCEPT_TRANSFER = _copied(transfer.TRANSFER_ACCEPTED, AcceptTransfer, learner=AMINA, convention=places.OTHER_CONVENTION)
 REQUEST_ERASURE = _copied(privacy.ERASURE_REQUESTED, RequestErasure, learner=AMINA)
 REFUSE_ERASURE = _copied(privacy.ERASURE_REFUSED, RefuseErasure, learner=AMINA)
 DECIDE_ERASURE = _copied(privacy.ERASURE_DECIDED, DecideErasure, learner=AMINA)
@@ -239,6 +257,19 @@ COMMANDS: Final[tuple[Example, ...]] = (
     _example(path.PLACED, VERIFY_OUTCOME, EN_AGENT, (AMINA, path.OUTCOME_VERIFIED)),
     _example(path.FLAGGED, SETTLE_FLAG, COORDINATOR, (AMINA, path.FLAG_SETTLED)),
     _example(path.ATTENDING, WITHDRAW_FACT, COORDINATOR, (AMINA, path.FACT_WITHDRAWN)),
+    _example(path.ATTENDING, REQUEST_TRANSFER, CASEWORKER, (AMINA, transfer.TRANSFER_REQUESTED)),
+    _example(transfer.REQUESTED, WITHDRAW_TRANSFER, CASEWORKER, (AMINA, transfer.TRANSFER_WITHDRAWN)),
+    _example(transfer.REQUESTED, REJECT_TRANSFER, transfer.OTHER_COORDINATOR, (AMINA, transfer.TRANSFER_REJECTED)),
+    _example(transfer.REQUESTED, ACCEPT_TRANSFER, transfer.OTHER_COORDINATOR, *transfer.ACCEPTED),
+    _example(
+        (*places.OPEN_CENTRE, (ASSOCIATION, places.ACCESS_GRANTED)),
+        REVOKE_ACCESS,
+        OPERATOR,
+        (ASSOCIATION, places.ACCESS_REVOKED),
+    ),
+    _example(path.ATTENDING, OPEN_EMERGENCY, DIRECTORATE, (DIRECTORATE_OFFICE, path.EMERGENCY_OPENED)),
+    _example(path.EMERGENCY_OPEN, REVIEW_EMERGENCY, AREF, (DIRECTORATE_OFFICE, path.EMERGENCY_REVIEWED)),
+    _example(places.OPEN_CENTRE, RECORD_LEAVING, COORDINATOR, (WORKER, places.WORKER_LEFT)),
     _example(path.VERIFIED, REQUEST_ERASURE, CASEWORKER, (AMINA, privacy.ERASURE_REQUESTED)),
     _example(privacy.ASKED, REFUSE_ERASURE, privacy.OFFICER, (AMINA, privacy.ERASURE_REFUSED)),
     _example(privacy.ASKED, DECIDE_ERASURE, privacy.OFFICER, (AMINA, privacy.ERASURE_DECIDED)),

@@ -8,6 +8,8 @@ from __future__ import annotations
 from datetime import date
 from uuid import UUID
 
+import msgspec
+
 from domain.centre import CentreOpened, TradesApproved
 from domain.convention import ConventionSigned, Party, SeasonTarget
 from domain.diploma_session import CandidateListClosed, Mark, MarksRecorded, MinutesSigned, Result, SessionOpened
@@ -45,6 +47,8 @@ START = date(2025, 9, 1)
 
 CENTRE = id_of("centre/al-amal")
 CONVENTION = id_of("convention/12-2025")
+OTHER_CENTRE = id_of("centre/al-wifaq")
+OTHER_CONVENTION = id_of("convention/13-2025")
 GRANT = id_of("grant/caseworker")
 WORKER = id_of("worker/caseworker")
 JURY_MEMBER = id_of("worker/jury-member")
@@ -156,6 +160,11 @@ CONVENTION_SIGNED = ConventionSigned(
     signature="paper",
     documents=[],
 )
+ELSEWHERE: History = (
+    (OTHER_CENTRE, msgspec.structs.replace(CENTRE_OPENED, name=LocalName(ar="مركز الوفاق", fr="Centre Al Wifaq"))),
+    (OTHER_CENTRE, TRADES_APPROVED),
+    (OTHER_CONVENTION, msgspec.structs.replace(CONVENTION_SIGNED, number="13/2025", centres=[OTHER_CENTRE])),
+)
 OPEN_CENTRE: History = (
     *ORGANISATIONS,
     *WORKERS,
@@ -210,7 +219,7 @@ SESSIONS_HELD = SessionsHeld(
 )
 ATTENDANCE_LOCKED = AttendanceLocked(on=date(2025, 11, 5), by=COORDINATOR, month=OCTOBER)
 
-WORLD: History = (*OPEN_CENTRE, (WORKSHOP, GROUP_OPENED), (CLASS, CLASS_OPENED))
+WORLD: History = (*OPEN_CENTRE, *ELSEWHERE, (WORKSHOP, GROUP_OPENED), (CLASS, CLASS_OPENED))
 
 # ── exam session ─────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -1,7 +1,8 @@
 """Walks: long, mostly sensible sequences of commands in a small world, told by numbers a test draws.
 
-A walk's world is a centre with two groups, two conventions, two exam sessions and three learners. Each step is
-(move, who, what): the move picks a command, `who` a learner, `what` its variant. Many commands are refused on purpose.
+A walk's world is a centre with two groups, two conventions, two exam sessions and three learners, and another centre
+that takes learners over. Each step is (move, who, what): the move picks a command, `who` a learner, `what` its variant.
+Many commands are refused on purpose.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ from domain.learner.privacy import (
 from domain.learner.review import SettleFlag, WithdrawFact
 from domain.learner.state import Learner, status_of, withdrawable
 from domain.learner.training import AssessCompetence, AttendanceRow, DayGiven, RecordAttendance
+from domain.learner.transfer import AcceptTransfer, RejectTransfer, RequestTransfer, WithdrawTransfer
 from domain.values import monday_of, month_of
 from tests.examples.people import (
     CASEWORKER,
@@ -66,6 +68,7 @@ from tests.examples.places import (
     History,
 )
 from tests.examples.privacy import OFFICER
+from tests.examples.transfer import OTHER_COORDINATOR
 
 SHARED: History = (*ORGANISATIONS, *WORKERS)
 """What every walk's world stands on; stored once where several walks meet in one log."""
@@ -85,6 +88,7 @@ class World:
         self.number = number
         self.centre, self.workshop, self.class_ = (self.id(name) for name in ("centre", "workshop", "class"))
         self.conventions = [self.id("convention/wide"), self.id("convention/narrow")]
+        self.elsewhere, self.convention_elsewhere = self.id("centre/elsewhere"), self.id("convention/elsewhere")
         self.sessions = [self.id("session/1"), self.id("session/2")]
         self.learners = [self.id(f"learner/{at}") for at in range(LEARNERS)]
 
@@ -105,6 +109,9 @@ class World:
             (self.centre, TRADES_APPROVED),
             (self.conventions[0], wide),
             (self.conventions[1], but(wide, age_min=15, age_max=17)),
+            (self.elsewhere, CENTRE_OPENED),
+            (self.elsewhere, TRADES_APPROVED),
+            (self.convention_elsewhere, but(wide, centres=[self.elsewhere])),
             (self.workshop, but(GROUP_OPENED, on=START, centre=self.centre, capacity=2)),
             (self.class_, but(CLASS_OPENED, on=START, centre=self.centre, capacity=1)),
         )
@@ -397,6 +404,28 @@ def _settle(walk: Walk, who: int, what: int) -> Act:
     return SettleFlag(learner=learner, version=version, code=code, day=day, finding=finding, why=WHY), COORDINATOR
 
 
+def _transfer(walk: Walk, who: int, what: int) -> Act:
+    """Ask for a transfer to the other centre; where one was asked for, withdraw, reject or accept it."""
+    learner, state = walk.learner(who)
+    asked = state.transfers.pending
+    if asked is None or what % 9 == 8:
+        transfer = walk.world.id(f"transfer/{learner}/{len(state.transfers.requests)}")
+        day, centre = walk.today + timedelta(days=what % 9 - 3), walk.world.elsewhere if what % 7 else walk.world.centre
+        command = RequestTransfer(learner=learner, transfer=transfer, to_centre=centre, effective_on=day, why=WHY)
+        return command, CASEWORKER
+    if what % 4 == 0:
+        return WithdrawTransfer(learner=learner, transfer=asked.transfer), CASEWORKER
+    if what % 4 == 1:
+        return RejectTransfer(learner=learner, transfer=asked.transfer, why=WHY), OTHER_COORDINATOR
+    accept = AcceptTransfer(
+        learner=learner,
+        transfer=asked.transfer,
+        enrolment=walk.world.id(f"enrolment/{learner}/{len(state.admission.enrolments)}"),
+        convention=walk.world.convention_elsewhere if state.admission.active and what % 11 else None,
+    )
+    return accept, OTHER_COORDINATOR
+
+
 def _forget(walk: Walk, who: int, what: int) -> Act:
     """What usually comes next of an erasure: asked for, refused or decided; once carried out, a new ground."""
     learner, state = walk.learner(who)
@@ -449,12 +478,14 @@ NEXT: dict[str, Sequence[Move]] = {
 
 def _advance(walk: Walk, who: int, what: int) -> Act | None:
     """What usually comes next for this learner."""
+    if walk.learner(who)[1].transfers.pending and what % 3:
+        return _transfer(walk, who, what // 3)
     moves = NEXT[status_of(walk.learner(who)[1])]
     return moves[what % len(moves)](walk, who, what // len(moves))
 
 
 MOVES: tuple[Move, ...] = (
-    *(_advance,) * 16,
+    *(_advance,) * 24,
     *(_days_pass,) * 3,
     *(_exam,) * 4,
     *(_sessions,) * 2,
@@ -481,6 +512,7 @@ MOVES: tuple[Move, ...] = (
     *(_withdraw,) * 3,
     _settle,
     *(_forget,) * 3,
+    _transfer,
 )
 
 # What hypothesis draws a walk from: which move, which learner, and a byte for the move's own choices.
