@@ -113,7 +113,7 @@ def get_attendance(parts: Parts, group: UUID) -> Response:
         rows=rows,
         links=links_of("group", group),
     )
-    disclose(parts, seats.values(), None, position=position)
+    disclose(parts, [each.learner for each in rows], None, position=position)
     return answer(shown)
 
 

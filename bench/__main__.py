@@ -16,6 +16,7 @@ PARTS = {
     "catch_up": "views.catch_up",
     "rebuild": "rebuilds.measure",
     "visible": "views.visible",
+    "disclosure": "disclosures.measure",
 }
 
 
