@@ -254,14 +254,47 @@ def test_no_token_for_a_role_nobody_holds_or_a_worker_nobody_knows(forsa: Forsa,
     assert "is no worker's id" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("source", [("FILE", "keys.json"), ("URL", "https://login.example.ma/keys")])
 def test_no_development_token_beside_a_real_issuer(
-    seeded: Forsa, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Printed
+    seeded: Forsa, source: tuple[str, str], monkeypatch: pytest.MonkeyPatch, capsys: Printed
 ) -> None:
     monkeypatch.delenv("FORSA_TOKEN_KEY_FILE")
     monkeypatch.setenv("FORSA_TOKEN_ISSUER", "https://login.example.ma")
-    monkeypatch.setenv("FORSA_TOKEN_JWKS_FILE", str(tmp_path / "keys.json"))
-    assert main(["token", "--all"]) == 2
-    assert "real issuer" in capsys.readouterr().err
+    monkeypatch.setenv(f"FORSA_TOKEN_JWKS_{source[0]}", source[1])
+    for whom in (["--all"], ["--role", "educator"], ["--worker", str(id_of("worker", "educator"))]):
+        assert main(["token", *whom]) == 2
+        printed = capsys.readouterr()
+        assert "real issuer" in printed.err
+        assert printed.out == ""
+
+
+def test_a_token_is_good_for_a_day_at_most(environment: dict[str, str], capsys: Printed) -> None:
+    assert main(["token", "--all", "--hours", "25"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [(None, "cannot be read"), ("hidden", "not a JSON Web Key Set"), ('{"keys": []}', "at least one")],
+)
+def test_nothing_is_served_without_the_issuers_keys(
+    environment: dict[str, str],
+    content: str | None,
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: Printed,
+) -> None:
+    file = tmp_path / "keys.json"
+    if content is not None:
+        file.write_text(content)
+    monkeypatch.delenv("FORSA_TOKEN_KEY_FILE")
+    monkeypatch.setenv("FORSA_TOKEN_ISSUER", "https://login.example.ma")
+    monkeypatch.setenv("FORSA_TOKEN_JWKS_FILE", str(file))
+    assert main(["serve"]) == 2
+    printed = capsys.readouterr().err
+    assert printed.startswith("FORSA_TOKEN_JWKS_FILE: ")
+    assert told in printed
+    assert "hidden" not in printed
 
 
 # ── a roster ──
