@@ -145,8 +145,8 @@ def accept_transfer(
     if _is_accepted_so(command, learner):
         return []
     active = learner.admission.active
+    refuse_if(_not_open(command, learner))
     refuse_if(
-        _not_open(command, learner),
         _by_requester(command, act, learner),
         ConventionMissing(pointer="/convention") if active and not command.convention else None,
         NothingToEnrol(pointer="/convention") if command.convention and not active else None,
