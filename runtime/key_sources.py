@@ -168,10 +168,12 @@ class _Jwk(msgspec.Struct):
 
     @property
     def is_private(self) -> bool:
+        """Whoever reads the set can sign with it."""
         return self.d is not None or self.k is not None
 
     @property
     def is_ours(self) -> bool:
+        """An Ed25519 key that signatures are checked with."""
         kind = self.kty == "OKP" and self.crv == "Ed25519" and self.alg in (None, *ALGORITHMS)
         return kind and self.use in (None, "sig") and (self.key_ops is None or "verify" in self.key_ops)
 
