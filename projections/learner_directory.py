@@ -100,14 +100,14 @@ VIEW: Final = StreamView(
         Column("file_number", "text", required=True),
         Column("status", "text", required=True),
         Column("centre", "uuid"),
-        Column("arabic", "text"),
-        Column("latin", "text"),
+        Column("arabic", "text", personal=True),
+        Column("latin", "text", personal=True),
         Column("sex", "text", required=True),
-        Column("birth_date", "date"),
+        Column("birth_date", "date", personal=True),
         Column("birth_certainty", "text", required=True),
-        Column("folded", "text", required=True),  # names, folded
-        Column("sounds", "text[]", required=True),  # phonetic keys of their words
-        Column("identifiers", "text[]", required=True),  # folded
+        Column("folded", "text", required=True, personal=True),  # names, folded
+        Column("sounds", "text[]", required=True, personal=True),  # phonetic keys of their words
+        Column("identifiers", "text[]", required=True, personal=True),  # folded
         Column("custody", "uuid"),  # the centre responsible
         Column("former", "uuid[]", required=True),  # centres that were
         Column("asked", "uuid"),  # the centre asked to take the learner over

@@ -111,6 +111,10 @@ def create_table(connection: psycopg.Connection[Any], view: View) -> None:
             table(view), columns, sql.Literal(view.fillfactor)
         )
     )
+    for column in view.columns:
+        if column.personal:
+            unsampled = sql.SQL("alter table {} alter column {} set statistics 0")
+            connection.execute(unsampled.format(table(view), sql.Identifier(column.name)))
     _grant(connection, table(view))
 
 

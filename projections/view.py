@@ -23,11 +23,15 @@ SCHEMA: Final = "views"
 
 
 class Column(msgspec.Struct, frozen=True):
-    """One column: its SQL type is one that `copying` can write. JSON is given as text."""
+    """One column: its SQL type is one that `copying` can write. JSON is given as text.
+
+    personal: readable personal data. The server keeps no sample of its values for its plans: that would outlive the row.
+    """
 
     name: str
     type: str
     required: bool = False
+    personal: bool = False
 
 
 class Index(msgspec.Struct, frozen=True):

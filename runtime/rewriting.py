@@ -56,7 +56,8 @@ def is_due(connection: psycopg.Connection[Any], within: timedelta = WITHIN) -> b
 def rewrite(projector_dsn: str, keys_dsn: str, open_means: log.OpenMeans, report: Report | None = None) -> Rewritten:
     """The directory and the keys hold no erased bytes: the directory serves meanwhile, keys wait for a moment.
 
-    report: is told how far the directory's rebuild is; what it raises ends the rewrite. Raises what `rebuild` raises; a lock time-out where somebody uses the keys too long. May be repeated.
+    report: is told how far the directory's rebuild is; what it raises ends the rewrite. May be repeated.
+    Raises what `rebuild` raises, and a lock time-out where somebody uses the keys too long.
     """
     with connect(projector_dsn) as connection:
         row = connection.execute(LAST).fetchone()
