@@ -11,8 +11,9 @@ import msgspec
 import psycopg
 
 from runtime.databases import PROCESS_NEEDS, keys_owner_dsn
+from runtime.key_sources import BadKeySet, keys_now
 from runtime.migrate import KEYS, LOG, ROLES, migrations_in
-from runtime.settings import Settings, SettingsError, read_settings
+from runtime.settings import DEVELOPMENT_ISSUER, Settings, SettingsError, read_settings
 
 OLDEST_SERVER: Final = 150000
 SKEW_SECONDS: Final = 2.0  # a token is believed 30 s early or late; more skew than this deserves a look
@@ -57,7 +58,19 @@ def examine(environ: Mapping[str, str]) -> list[Finding]:
     findings += _on(settings.owner_database_url, "log as its owner", (_migrations(LOG),))
     findings += _on(keys_owner_dsn(settings), "keys as their owner", (_migrations(KEYS),))
     findings += _on(settings.projector_database_url, "views", (_views, _leftovers, _parked))
-    return findings
+    return findings + _issuer_keys(settings)
+
+
+def _issuer_keys(settings: Settings) -> list[Finding]:
+    """Whether the keys of the issuer can be had now; the development issuer's are made when they are needed."""
+    if settings.token_issuer == DEVELOPMENT_ISSUER:
+        return []
+    try:
+        count = len(keys_now(settings.token_jwks_file, settings.token_jwks_url))
+    except BadKeySet as wrong:
+        fix = "correct FORSA_TOKEN_JWKS_FILE or FORSA_TOKEN_JWKS_URL, or what the issuer publishes there"
+        return [Finding("issuer's keys", str(wrong), fix)]
+    return [Finding("issuer's keys", f"{count} to verify tokens with")]
 
 
 Check = Callable[[psycopg.Connection[Any]], Iterator[Finding]]

@@ -123,16 +123,26 @@ class KeySource:
 
 def file_keys(path: Path, clock: Callable[[], float] = time.monotonic) -> KeySource:
     """The keys of a JSON Web Key Set's file, read now and whenever the file has changed. Raises BadKeySet."""
-    try:
-        _FileReader(path)()  # whoever starts with a wrong file is told at once
-    except OSError as wrong:
-        raise BadKeySet(f"the file cannot be read ({type(wrong).__name__})") from wrong
+    keys_now(str(path))  # whoever starts with a wrong file is told at once
     return KeySource(_FileReader(path), FILE_SECONDS, clock)
 
 
 def url_keys(url: str, clock: Callable[[], float] = time.monotonic) -> KeySource:
     """The keys of a JSON Web Key Set's address, asked at first use, every five minutes, and for a key we lack."""
     return KeySource(lambda: key_set_of(fetch(url)), URL_SECONDS, clock)
+
+
+def keys_now(file: str, url: str = "") -> KeySet:
+    """What this file, or where none is named this address, says now. Raises BadKeySet."""
+    try:
+        return key_set_of(_head_of(Path(file)) if file else fetch(url))
+    except (OSError, HTTPException) as wrong:
+        raise BadKeySet(f"the {'file' if file else 'address'} cannot be read ({type(wrong).__name__})") from wrong
+
+
+def _head_of(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(LARGEST_BYTES + 1)
 
 
 class _FileReader:

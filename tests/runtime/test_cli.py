@@ -28,7 +28,9 @@ from runtime.tokens import development_issuer
 from runtime.wiring import Forsa, compose, open_means
 from tests.projections.log_of import picky
 from tests.runtime.forsa_run import ROOT, clean_environment
+from tests.runtime.issuer import serving
 from tests.runtime.seeding import seed
+from tests.runtime.token_examples import KEY
 
 LEARNER = id_of("learner", 1)
 Printed = pytest.CaptureFixture[str]
@@ -502,6 +504,20 @@ def test_doctor_names_what_is_wrong_and_the_fix(
         with psycopg.connect(log_dsn) as connection:
             connection.execute("revoke insert on forsa_events from forsa_web; truncate forsa_migrations")
             connection.cursor().executemany("insert into forsa_migrations values (%s, %s, %s, %s)", kept)
+
+
+def test_doctor_says_whether_the_issuers_keys_can_be_had(
+    durable: None, seeded: Forsa, monkeypatch: pytest.MonkeyPatch, capsys: Printed
+) -> None:
+    monkeypatch.delenv("FORSA_TOKEN_KEY_FILE")
+    monkeypatch.setenv("FORSA_TOKEN_ISSUER", "https://login.example.ma")
+    with serving() as issuer:
+        monkeypatch.setenv("FORSA_TOKEN_JWKS_URL", issuer.url)
+        issuer.says(KEY)
+        assert "issuer's keys" not in wrong(capsys)
+        issuer.says()
+        assert "FORSA_TOKEN_JWKS_URL" in wrong(capsys)["issuer's keys"]
+    assert "FORSA_TOKEN_JWKS_URL" in wrong(capsys)["issuer's keys"]
 
 
 def test_doctor_finds_a_setting_that_loses_events(seeded: Forsa, log_dsn: str, capsys: Printed) -> None:
