@@ -15,5 +15,5 @@ RUN python -m compileall -q domain projections api runtime \
  && install -d -m 700 -o forsa /var/lib/forsa
 
 USER forsa
-EXPOSE 8000
+EXPOSE 8000 9100
 CMD ["forsa", "serve"]

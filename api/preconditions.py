@@ -10,6 +10,7 @@ from uuid import UUID
 from flask import request
 
 from api.forms import read_uuid
+from api.observed import sent_id
 from api.parts import Parts
 from api.problems import Finding, Problem, bad_parameter
 from domain.casebook import CommandKey
@@ -57,8 +58,8 @@ def expected_version(*, must: bool) -> int | None:
 
 
 def correlation() -> UUID | None:
-    """The id of the larger act this request is part of, where its sender gave one that is a UUID."""
-    return read_uuid(request.headers.get("X-Correlation-Id", ""))
+    """The id of the larger act this request is part of, else the request's own: where its sender gave it as a UUID."""
+    return read_uuid(request.headers.get("X-Correlation-Id", "")) or sent_id()
 
 
 def asked_position(parts: Parts) -> int | None:

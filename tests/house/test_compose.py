@@ -60,6 +60,7 @@ def forsa(name: str, postgres: Service, place: Path) -> Service:
     """A service of ours on that database server, with the compose file's passwords and keys."""
     database = f"127.0.0.1:{postgres.environment['PGPORT']}"
     web = {"FORSA_HOST": "127.0.0.1", "FORSA_PORT": str(free_port())} if name == "web" else {}
+    web["FORSA_METRICS_PORT"] = str(free_port())  # containers have an address each
     return Service(
         name=name, ours=web | {"PYTHONPATH": str(ROOT)}, log=place / "log",
         places={"postgres:5432": database, "/var/lib/forsa": str(place)}, local=checkout,
