@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import sys
+import threading
 import time
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
@@ -22,6 +23,9 @@ from bench.prove.report import Control
 from bench.prove.running import FORSA, PROJECT, PROJECTOR, SERVE, WEB, Running
 from bench.prove.world import Copy, World
 from domain.casebook import Append, Appended
+from projections.projector import Projector, connect
+from runtime.key_rows import KeyRow, KeyRows, Pair
+from runtime.store import EventLog
 
 WAIT_SECONDS: Final = 0.2  # of a broken part, where a kill does the harm: several times the rest of the act
 WARM_COMMANDS: Final = 20  # acknowledged before the first kill, and again before each further one
@@ -34,23 +38,21 @@ LOCK: Final = "perform pg_advisory_xact_lock(7066);"
 
 def keys_after_the_append() -> None:
     """A stream's new keys are stored only when its events are."""
-    from runtime.key_rows import KeyRow, KeyRows, Pair
-    from runtime.store import EventLog
-
     add, find, store = KeyRows.add, KeyRows.find, EventLog.append
-    later: list[tuple[KeyRows, list[KeyRow]]] = []
+    later: dict[int, list[tuple[KeyRows, Sequence[KeyRow]]]] = {}  # by thread: no other's append stores them early
 
     def add_later(self: KeyRows, rows: Sequence[KeyRow]) -> None:
-        later.append((self, list(rows)))
+        later.setdefault(threading.get_ident(), []).append((self, rows))
 
     def find_all(self: KeyRows, pairs: Collection[Pair]) -> list[KeyRow]:
-        return find(self, pairs) + [row for _, rows in later for row in rows if row.pair in pairs]
+        waiting = [row for held in list(later.values()) for _, rows in held for row in rows]
+        return find(self, pairs) + [row for row in waiting if row.pair in pairs]
 
     def append_then_add(self: EventLog, append: Append) -> Appended:
         done = store(self, append)
         time.sleep(WAIT_SECONDS)
-        while later:
-            add(*later.pop())
+        for keys, rows in later.pop(threading.get_ident(), []):
+            add(keys, rows)
         return done
 
     KeyRows.add, KeyRows.find = add_later, find_all  # type: ignore[method-assign]
@@ -59,8 +61,6 @@ def keys_after_the_append() -> None:
 
 def tracking_before_the_rows() -> None:
     """A page's position is committed first, its rows afterwards."""
-    from projections.projector import Projector, connect
-
     move = Projector._move  # noqa: SLF001  # what is broken is behind the public face
 
     def move_first(self: Projector, _connection: Any, *places: Any, **more: Any) -> None:
@@ -73,8 +73,6 @@ def tracking_before_the_rows() -> None:
 
 def command_id_not_stored() -> None:
     """An append stores its events and not its command."""
-    from runtime.store import EventLog
-
     store = EventLog.append
 
     def append_only(self: EventLog, append: Append) -> Appended:

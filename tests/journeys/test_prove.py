@@ -1,0 +1,38 @@
+"""`make prove` in its short form: Forsa is killed under load and loses nothing; what is broken on purpose is seen."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.runtime.forsa_run import ROOT, clean_environment, processes_in
+
+
+def test_nothing_is_lost_or_doubled_and_every_broken_variant_is_seen(tmp_path: Path) -> None:
+    out, directory = tmp_path / "prove.json", tmp_path / "prove"
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.prove", "quick", "--directory", str(directory), "--out", str(out)],
+        cwd=ROOT, env=clean_environment(), capture_output=True, text=True, check=False, timeout=600,
+    )  # fmt: skip
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said
+    found = json.loads(out.read_text())
+    assert [name for name, check in found["checks"].items() if not check["ok"]] == []
+    assert {name for name, control in found["controls"].items() if control["went_red"]} == {
+        "synchronous_commit_off", "key_after_append", "tracking_before_rows", "command_id_not_stored",
+    }  # fmt: skip
+    assert f"seed {found['seed']}" in said
+    assert processes_in(directory) == []
+
+
+def test_a_failed_check_and_a_green_control_are_told_apart_from_what_holds() -> None:
+    from bench.prove.report import Check, Control, Report
+
+    fine, lost = Check(value=0, target=0), Check(value=1, target=0)
+    red, green = (Control(check="doubled", value=n, went_red=n > 0) for n in (1, 0))
+
+    def holds(check: Check, control: Control) -> bool:
+        return Report(seed=1, seconds=1.0, checks={"lost": check}, controls={"doubled": control}).holds
+
+    assert [holds(fine, red), holds(lost, red), holds(fine, green)] == [True, False, False]
+    assert (Check(value=9, target=10, at="least").ok, Check(value=9, target=10, at="most").ok) == (False, True)
