@@ -146,6 +146,45 @@ def test_sessions_that_ended_while_they_lay_idle_are_seen_by_nobody(
                 at_once(*[read] * THREADS)
 
 
+def test_no_pool_hands_out_a_session_that_has_ended(server: EmbeddedPostgres) -> None:
+    """For those who do not ask again: a disclosure is written once."""
+    with forsa_on(server) as forsa:
+        forsa.event_log.max_position()
+        fill_pools(forsa)
+        hang_up(server)
+        for pool in (forsa.pool, forsa.event_log.recorder.datastore.pool):
+            for _ in range(THREADS):
+                with pool.connection() as connection:
+                    connection.execute("select 1")
+
+
+BLOCKED = {  # a read, and what makes it wait
+    "moment": ("log", "select pg_advisory_xact_lock(7066)"),
+    "stream": ("log", "lock table forsa_events in access exclusive mode"),
+    "places": ("log", "lock table forsa_events in access exclusive mode"),
+    "views": ("log", "lock table views.view_state in access exclusive mode"),
+    "timeline": ("log", "lock table views.view_state in access exclusive mode"),
+    "keys": ("keys", "lock table keys in access exclusive mode"),
+}
+
+
+@pytest.mark.parametrize("name", BLOCKED)
+def test_a_read_that_lost_its_session_on_the_way_is_asked_again(server: EmbeddedPostgres, name: str) -> None:
+    database, blocking = BLOCKED[name]
+    waits = "select count(*) from pg_locks where not granted"
+    with forsa_on(server) as forsa, psycopg.connect(server.url(database)) as holder:
+        read = reads_of(forsa, worker_of(forsa))[name]
+        read()
+        holder.execute(blocking.encode())
+        with ThreadPoolExecutor(1) as threads:
+            reading = threads.submit(read)
+            until(lambda: ask(server.url(), waits) == 1)
+            hang_up(server)
+            until(lambda: ask(server.url(), waits) == 1)
+            holder.rollback()
+            reading.result(BOUND)
+
+
 def test_after_a_restart_everything_is_answered_at_once(server: EmbeddedPostgres) -> None:
     with forsa_on(server) as forsa:
         reads = reads_of(forsa, worker_of(forsa)).values()
