@@ -8,6 +8,7 @@ from typing import NamedTuple
 from runtime.demo.paths import TOLD, tell_arrival, tell_correction, tell_departure
 from runtime.demo.setting import CENTRE, CLASS, CONVENTION, WORKSHOP, tell_setting
 from runtime.demo.telling import Teller, id_of
+from runtime.demo.trust import tell_access, tell_transfers
 from runtime.demo.year import tell_competences, tell_exam, tell_review, tell_training
 from runtime.wiring import Forsa
 
@@ -23,12 +24,14 @@ def load_demo(forsa: Forsa, progress: Callable[[int], None] | None = None) -> Lo
     """The demo is in the log, whole; told again it changes nothing, interrupted it is continued."""
     teller = Teller(forsa, progress)
     tell_setting(teller)
+    tell_access(teller)
     for each in TOLD:
         tell_arrival(teller, each)
     tell_training(teller)
     tell_correction(teller)
     tell_review(teller, forsa)
     tell_competences(teller)
+    tell_transfers(teller)
     tell_exam(teller, forsa)
     for each in TOLD:
         tell_departure(teller, each)

@@ -99,3 +99,4 @@ ORGANISATIONS: Final = {
 }
 
 CENTRE_NAME: Final = ("مدرسة الفرصة الثانية النخيل (مثال)", "École de la deuxième chance Annakhil (exemple)")
+OTHER_CENTRE_NAME: Final = ("مدرسة الفرصة الثانية الوفاق (مثال)", "École de la deuxième chance Al Wifaq (exemple)")

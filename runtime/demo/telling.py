@@ -43,13 +43,13 @@ class Teller:
         """That day of the season."""
         return date(self.season if month >= 9 else self.season + 1, month, day)
 
-    def does(self, role: str, name: str, command: Command) -> None:
-        """The command was executed once under this name, by the worker of that role. Raises Refused, by name."""
+    def does(self, role: str, name: str, command: Command, *, worker: str = "") -> None:
+        """The command was executed once under this name, by the role's worker or the one named. Raises Refused."""
         self._attempt, self._draws = name, 0
         # The name alone makes an act known: dates in it follow the calendar, and told again it must not differ.
         key = CommandKey(id_of("worker", "operator"), id_of("act", name).bytes, id_of("body", name).bytes)
         try:
-            self._casebook.execute(command, _by(role), key=key)
+            self._casebook.execute(command, _by(role, worker or role), key=key)
             self.done += 1
         except CommandKnown:
             self.known += 1
@@ -62,11 +62,11 @@ class Teller:
         return id_of("nonce", self._attempt, self._draws)
 
 
-def _by(role: str) -> By:
+def _by(role: str, worker: str) -> By:
     from runtime.demo.people import COLLEAGUES
 
     organisation = next((each.organisation for each in COLLEAGUES if each.role == role), "ministry")
-    return By(actor=id_of("worker", role), role=role, org=id_of("organisation", organisation), src="import")
+    return By(actor=id_of("worker", worker), role=role, org=id_of("organisation", organisation), src="import")
 
 
 def told(teller: Teller, command: Command, on: date) -> Command:

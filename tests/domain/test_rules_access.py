@@ -10,7 +10,7 @@ from msgspec.structs import replace as but
 
 from domain.errors import IdInUse, NotAllowedNow, OccurredInFuture, ReasonNeeded, UnknownCode, UnknownStream
 from domain.event import By
-from domain.kind import ReasonGiven
+from domain.kind import Command, ReasonGiven
 from domain.organisation import (
     EmergencyAlreadyReviewed,
     EndsBeforeStart,
@@ -265,9 +265,9 @@ def test_a_review_is_of_an_emergency_of_the_organisation_with_a_known_finding() 
 
 
 @pytest.mark.parametrize("command", [REVOKE_ACCESS, OPEN_EMERGENCY])
-def test_a_reason_in_own_words_has_no_place_on_an_organisations_stream(command: object) -> None:
+def test_a_reason_in_own_words_has_no_place_on_an_organisations_stream(command: Command) -> None:
     """Rule 42: it may speak of the learner."""
-    told = but(command, why=ReasonGiven("other", "she told me"))  # type: ignore[type-var]
+    told = but(command, why=ReasonGiven("other", "she told me"))
     role: By = OPERATOR if command is REVOKE_ACCESS else DIRECTORATE
     broken = given(*ATTENDING, (ASSOCIATION, ACCESS_GRANTED)).when(told, by=role).broken
     assert [each.code for each in broken] == ["reason-text-misplaced"]

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from domain.event import By
+from domain.kind import Command
 from domain.learner.state import LIFE_CYCLE, status_of
 from domain.organisation import LocalName, RegisterOrganisation
 from domain.streams import EVENTS, KINDS
@@ -104,9 +105,9 @@ def test_every_act_has_a_name_of_its_own(forsa: Forsa) -> None:
     names: list[str] = []
     original = Teller.does
 
-    def spy(self: Teller, role: str, name: str, command: object) -> None:
+    def spy(self: Teller, role: str, name: str, command: Command, *, worker: str = "") -> None:
         names.append(name)
-        original(self, role, name, command)  # type: ignore[arg-type]
+        original(self, role, name, command, worker=worker)
 
     Teller.does = spy  # type: ignore[method-assign]
     try:
