@@ -28,7 +28,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("size", nargs="?", choices=["full", "quick"], default="full")
     parser.add_argument("--only", action="append", choices=[*PROOFS, *controls.PLANS], help="a proof or a control")
     parser.add_argument("--seed", type=int, help="of another run, to draw the same kills and commands")
-    parser.add_argument("--directory", type=Path, default=Path("var/prove"), help="emptied first, removed at the end")
+    parser.add_argument("--directory", type=Path, default=Path("var/prove"), help="emptied first; logs stay in it")
     parser.add_argument("--out", type=Path, default=OUT)
     given = parser.parse_args(arguments)
     logging.basicConfig(format="%(message)s", level=logging.ERROR)  # that PostgreSQL died and came back is no news here

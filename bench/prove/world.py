@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 from uuid import UUID
 
 import psycopg
@@ -24,6 +25,7 @@ from runtime.tokens import development_issuer
 from runtime.wiring import compose
 
 TEMPLATE: Final = "prove_world"
+MARK: Final = "of-make-prove"  # a directory that bears it may be emptied
 ROLES: Final = ("caseworker", "coordinator", "educator")
 CENTRE_ID: Final[UUID] = CENTRE
 CONVENTION_ID: Final[UUID] = CONVENTION
@@ -52,8 +54,11 @@ class World:
     """The server and the template of its copies. It runs until it is closed; the kills restart it."""
 
     def __init__(self, directory: Path) -> None:
-        """Whatever an earlier run left in the directory is gone; organisations, workers and a centre are there."""
-        shutil.rmtree(directory, ignore_errors=True)
+        """Whatever an earlier run left in the directory is gone; organisations, workers and a centre are there.
+
+        Raises SystemExit for a directory that is another's, or in which a run is under way.
+        """
+        self._lock = _emptied(directory)
         self.directory = directory
         self.server = EmbeddedPostgres(directory / "postgres").start()  # durable: fsync and full_page_writes on
         try:
@@ -90,8 +95,28 @@ class World:
                 connection.execute(statement)
 
     def close(self) -> None:
-        """The server has ended."""
+        """The server has ended; its data and the logs of the processes stay."""
         self.server.stop()
+        self._lock.close()
+
+
+def _emptied(directory: Path) -> IO[str]:
+    """The directory holds nothing but our mark, which is locked while the file is open."""
+    mark = directory / MARK
+    if not mark.exists() and directory.exists() and any(directory.iterdir()):
+        raise SystemExit(f"{directory} holds something else than an earlier run: name another --directory")
+    directory.mkdir(parents=True, exist_ok=True)
+    lock = mark.open("a")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise SystemExit(f"a run is under way in {directory}: wait for it, or name another --directory") from None
+    for each in directory.iterdir():
+        if each.is_dir():
+            shutil.rmtree(each)
+        elif each != mark:
+            each.unlink()
+    return lock
 
 
 def _create(name: str) -> sql.Composed:
