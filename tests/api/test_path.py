@@ -67,11 +67,12 @@ def _codes(form: Any, body: Any, at: tuple[Any, ...]) -> Iterator[tuple[tuple[An
 
 def test_from_identification_to_a_verified_outcome(api: Api) -> None:
     path = Path(api)
-    set_up = _set_up(path)
-    learner, enrolment = _trained(path, *set_up)
+    group, educator, centre, convention = _set_up(path)
+    learner, enrolment = _trained(path, group, educator)
     _graduated(path, learner, enrolment)
-    path.post("leave-group", learner, {"enrolment": enrolment, "group": set_up[0], "on": "2026-11-13"})
-    said = {"enrolment": enrolment, "exit": "completed", "ended_on": "2026-11-13"}
+    path.post("leave-group", learner, {"enrolment": enrolment, "group": group, "on": "2026-11-13"})
+    enrolment = _transferred(path, learner, centre, convention)
+    said = {"enrolment": enrolment, "exit": "completed", "ended_on": "2026-11-20"}
     path.post("end-enrolment", learner, said)
     outcome = str(uuid4())
     said = {
@@ -81,21 +82,49 @@ def test_from_identification_to_a_verified_outcome(api: Api) -> None:
         "organisation": "معهد التكنولوجيا التطبيقية",
         "province": "TNG",
         "sector": "crafts",
-        "starts_on": "2026-11-16",
+        "starts_on": "2026-11-21",
     }
     path.post("declare-outcome", learner, said)
     said = {"outcome": outcome, "method": "authority_record", "authority": str(ident("delegation"))}
     path.post("verify-outcome", learner, said, "en_agent")
     why = {"code": "duplicate_entry", "text": "سجلت مرتين"}
     path.post("withdraw-fact", learner, {"version": api.version(UUID(learner)), "why": why}, "en_agent")
+    _looked_after(path, learner, educator)
     assert path.seen == SPECS.keys()
 
 
 LATE = {"code": "paper_arrived_late"}
 
 
-def _set_up(path: Path) -> tuple[str, str]:
-    """A group with a timetable, and the small streams of every kind."""
+def _transferred(path: Path, learner: str, centre: str, convention: str) -> str:
+    """The enrolment in the other centre, which was asked three times: not long enough, in vain, and not in vain."""
+    said = {"to_centre": centre, "effective_on": "2026-11-16", "why": {"code": "family_moved"}}
+    transfer = path.post("request-transfer", learner, said)["ids"]["transfer"]
+    path.post("withdraw-transfer", learner, {"transfer": transfer})
+    transfer = path.post("request-transfer", learner, said)["ids"]["transfer"]
+    path.post("reject-transfer", learner, {"transfer": transfer, "why": {"code": "no_place_left"}})
+    transfer = path.post("request-transfer", learner, said)["ids"]["transfer"]
+    accept = {"transfer": transfer, "convention": convention, "level": "vocational", "trade": "ELB"}
+    done = path.post("accept-transfer", learner, accept)
+    tags = [each["tag"] for each in done["events"]]
+    assert tags == ["learner.transfer-accepted", "learner.enrolment-ended", "learner.enrolled"]
+    return str(done["ids"]["enrolment"])
+
+
+def _looked_after(path: Path, learner: str, worker_id: str) -> None:
+    """An emergency opened and reviewed; a worker whose access was revoked, and who left."""
+    association = str(ident("association"))
+    said: dict[str, Any] = {"learner": learner, "why": {"code": "immediate_danger"}}
+    emergency = path.post("open-emergency-access", association, said)["ids"]["emergency"]
+    path.post("review-emergency-access", association, {"emergency": emergency, "finding": "justified"})
+    said = {"subject": worker_id, "role": "educator", "scope": "centre", "scope_id": str(CENTRE), "purpose": "duty"}
+    grant = path.post("grant-access", association, said)["ids"]["grant"]
+    path.post("revoke-access", association, {"grant": grant, "why": {"code": "post_left"}})
+    path.post("record-leaving", worker_id, {"left_on": "2026-11-20"})
+
+
+def _set_up(path: Path) -> tuple[str, str, str, str]:
+    """A group with a timetable, an educator, another centre and its convention: the small streams of every kind."""
     said: dict[str, Any] = {"kind": "school", "name": {"fr": "Lycée"}, "region": "MA-01", "province": "TNG"}
     school = path.post("register-organisation", None, said)["ids"]["organisation"]
     said = {"name": "ياسين العمراني", "organisation": school, "function": "educator"}
@@ -114,7 +143,7 @@ def _set_up(path: Path) -> tuple[str, str]:
     }
     centre = path.post("open-centre", None, said)["ids"]["centre"]
     path.post("approve-trades", centre, {"season": 2026, "trades": ["COU", "ELB"]})
-    path.post("sign-convention", None, _convention(centre))
+    convention = path.post("sign-convention", None, _convention(centre))["ids"]["convention"]
     said = {
         "centre": str(CENTRE),
         "season": 2026,
@@ -131,7 +160,7 @@ def _set_up(path: Path) -> tuple[str, str]:
         "why": LATE,
     }
     path.post("set-timetable", group, said)
-    return group, new
+    return group, new, centre, convention
 
 
 def _convention(centre: str) -> dict[str, Any]:
