@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from uuid import uuid4
 
 import click
 
@@ -21,33 +20,20 @@ from runtime.databases import PROCESS_NEEDS
 def appoint_command(subject: str, name: str, organisation: str, kind: str, as_json: bool) -> None:
     """Record the first operator of an empty installation, with the access to grant everyone else's over HTTP.
 
-    Refused once anybody holds access. The login's issuer is FORSA_TOKEN_ISSUER.
+    The same login again changes nothing and is told the same ids; another one is refused once anybody holds access.
+    The login's issuer is FORSA_TOKEN_ISSUER.
     """
-    from domain.errors import Refused
-    from domain.event import By
-    from domain.organisation import GrantAccess, LocalName, RegisterOrganisation
-    from domain.values import script_of
-    from domain.worker import BindLogin, RecordWorker
+    from runtime.appointing import AccessEnded, SomebodyHolds, appoint
     from runtime.wiring import compose
 
     forsa = compose(settings_for(*PROCESS_NEEDS))
-    ids = {"worker": uuid4(), "organisation": uuid4(), "grant": uuid4()}
-    worker, org, installation = ids["worker"], ids["organisation"], uuid4()
-    by = By(actor=installation, role="operator", org=org, src="console")  # nobody grants access to themselves
-    called = LocalName(ar=organisation) if script_of(organisation) == "arabic" else LocalName(fr=organisation)
     try:
-        if forsa.holders():
-            raise Ended(PROBLEMS, "Somebody holds access already: an operator grants more (POST …/grants).")
-        for command in (
-            RegisterOrganisation(organisation=org, kind=kind, name=called),
-            RecordWorker(worker=installation, name="Forsa", organisation=org, function="system"),
-            RecordWorker(worker=worker, name=name, organisation=org, function="system"),
-            BindLogin(worker=worker, issuer=forsa.settings.token_issuer, subject=subject),
-            GrantAccess(organisation=org, grant=ids["grant"], subject=worker, role="operator", scope="national"),
-        ):
-            forsa.casebook.execute(command, by)
-    except Refused as refused:
-        raise Ended(PROBLEMS, *(f"{broken.code} {broken.pointer}" for broken in refused.broken)) from refused
+        ids = appoint(forsa, subject=subject, name=name, organisation=organisation, kind=kind)
+    except SomebodyHolds:
+        raise Ended(PROBLEMS, "Somebody holds access already: an operator grants more (POST …/grants).") from None
+    except AccessEnded:
+        raise Ended(PROBLEMS, "This login's access has ended: appoint another one, who grants it anew.") from None
     finally:
         forsa.close()
-    click.echo(json.dumps({key: str(each) for key, each in ids.items()}) if as_json else f"operator: worker {worker}")
+    said = {"worker": str(ids.worker), "organisation": str(ids.organisation), "grant": str(ids.grant)}
+    click.echo(json.dumps(said) if as_json else f"operator: worker {ids.worker}")

@@ -8,18 +8,22 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from threading import Event
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
 
 from domain.errors import Refused
+from domain.event import By
 from domain.group import GroupIsFull
+from domain.kind import ReasonGiven
+from domain.organisation import RevokeAccess
 from projections import learner_record
 from projections.projector import Projector
-from runtime import doctor
+from runtime import appointing, doctor
 from runtime.cli import COMMANDS, main
 from runtime.demo.setting import CENTRE
 from runtime.demo.telling import id_of
@@ -561,14 +565,47 @@ def test_doctor_finds_a_database_that_is_away_and_settings_that_are_missing(
 # ── the first operator ──
 
 
+APPOINT = ("appoint", "--name", "Amal", "--organisation", "Ministère", "--json", "--subject")
+
+
 def test_the_first_operator_is_appointed_once(forsa: Forsa, capsys: Printed) -> None:
-    appoint = ["appoint", "--subject", "amal@example.ma", "--name", "Amal", "--organisation", "Ministère", "--json"]
-    assert main(appoint) == 0
-    worker = UUID(json.loads(capsys.readouterr().out)["worker"])
+    assert main([*APPOINT, "amal@example.ma"]) == 0
+    said = capsys.readouterr().out
+    worker = UUID(json.loads(said)["worker"])
     assert forsa.worker_of(forsa.settings.token_issuer, "amal@example.ma") == worker
     assert [grant.role for grant in forsa.grants_of(worker)] == ["operator"]
-    assert main(appoint) == 1
+    position = forsa.event_log.max_position()
+    assert main([*APPOINT, "amal@example.ma"]) == 0  # the answer was lost, perhaps
+    assert capsys.readouterr().out == said
+    assert main([*APPOINT, "badr@example.ma"]) == 1
     assert "holds access already" in capsys.readouterr().err
+    assert forsa.event_log.max_position() == position
+
+
+def test_an_appointment_cut_short_after_any_act_is_completed_by_saying_it_again(
+    forsa: Forsa, capsys: Printed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    every_act = appointing._acts
+    for acts in (1, 2, 3, 4):
+        with monkeypatch.context() as cut:
+            cut.setattr(appointing, "_acts", lambda *args, acts=acts: islice(every_act(*args), acts))
+            assert main([*APPOINT, "amal@example.ma"]) == 1  # nobody holds access yet
+        assert forsa.event_log.max_position() == acts
+    capsys.readouterr()
+    assert main([*APPOINT, "amal@example.ma"]) == 0
+    worker = UUID(json.loads(capsys.readouterr().out)["worker"])
+    assert [grant.role for grant in forsa.grants_of(worker)] == ["operator"]
+    assert forsa.event_log.max_position() == 5
+
+
+def test_an_appointment_whose_access_has_ended_is_not_said_to_stand(forsa: Forsa, capsys: Printed) -> None:
+    assert main([*APPOINT, "amal@example.ma"]) == 0
+    ids = {name: UUID(each) for name, each in json.loads(capsys.readouterr().out).items()}
+    by = By(actor=uuid4(), role="operator", org=ids["organisation"], src="console")
+    revoke = RevokeAccess(organisation=ids["organisation"], grant=ids["grant"], why=ReasonGiven("other"))
+    forsa.casebook.execute(revoke, by)
+    assert main([*APPOINT, "amal@example.ma"]) == 1
+    assert "has ended" in capsys.readouterr().err
 
 
 def test_the_library_option_that_loses_events_is_refused(
