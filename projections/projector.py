@@ -63,6 +63,12 @@ class Lane:
         self.states = States()
         self.is_live = False
 
+    def became_current(self) -> None:
+        """Its views have all there is: said once, until they are not."""
+        if not self.is_live:
+            LOG.info("current", extra={"position": self.position, "view": " ".join(view.id for view in self.views)})
+        self.is_live = True
+
 
 class Projector:
     """One process's projector. Not thread-safe: it belongs to the thread that steps it."""
@@ -202,10 +208,13 @@ class Projector:
             # Whoever only catches up with another lane is not current for that.
             is_current = ahead == EVERY and len(rows) % self._page_size != 0
             self._write(connection, lane, rows[-1][0], page, "live" if is_current else None)
-            lane.is_live = lane.is_live or is_current
         lane.states.keep(page.states.items())
         lane.position = rows[-1][0]
-        LOG.debug("page", extra={"position": lane.position, "events": len(rows)})
+        # While more waits an operator sees it go on; a current view's pages are one a write.
+        level = logging.DEBUG if is_current else logging.INFO
+        LOG.log(level, "page", extra={"position": lane.position, "events": len(rows)})
+        if is_current:
+            lane.became_current()
         return len(rows)
 
     def _read(self, connection: log.Connection, after: int, upto: int) -> list[log.PageRow]:
@@ -246,9 +255,7 @@ class Projector:
     def _say_live(self, connection: log.Connection, lane: Lane) -> None:
         if lane.is_live:
             return
-        lane.is_live = True
-        ids = " ".join(view.id for view in lane.views)
-        LOG.info("current", extra={"position": lane.position, "view": ids})
+        lane.became_current()
         connection.execute(
             "update views.view_state set status = 'live' where status <> 'live' and (view, version) in"
             " (select * from unnest(%s::text[], %s::integer[]))",
