@@ -25,7 +25,7 @@ SCHEMA: Final = "views"
 class Column(msgspec.Struct, frozen=True):
     """One column: its SQL type is one that `copying` can write. JSON is given as text.
 
-    personal: readable personal data. The server keeps no sample of its values for its plans: that would outlive the row.
+    personal: readable. The server keeps no sample of its values for its plans: a sample would outlive the row.
     """
 
     name: str

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import re
+import time
 from base64 import urlsafe_b64decode
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -14,13 +17,19 @@ import psycopg
 import pytest
 
 from bench.prove.canary import found_in, found_in_tables
+from domain.learner.identification import IdentityRecorded
+from domain.learner.privacy import PersonalDataErased
 from domain.learner.state import Learner
-from projections import learner_directory
+from domain.sealed import Erased
+from projections import ALL_VIEWS, learner_directory
 from projections.projector import Projector
-from runtime.erasing import Erasing
-from runtime.keyring import Keyring
+from projections.rebuild import digest, rebuild
+from projections.tables import table
+from projections.view import View
+from runtime.erasing import AnotherIsErasing, Erasing, pending
+from runtime.keyring import HELD_SECONDS, Keyring, PersonErased
 from runtime.tokens import DevelopmentIssuer
-from tests.api.stack import NOW, Api, composed, enrolled, identified
+from tests.api.stack import IDENTIFICATION, NOW, Api, composed, enrolled, identified
 from tests.projections.log_of import open_means
 
 OFFICER = "data_protection_officer"
@@ -99,13 +108,13 @@ def answers(api: Api, learner: str) -> Iterator[tuple[str, str]]:
     for rule in api.app.url_map.iter_rules():
         if "GET" not in (rule.methods or ()) or not rule.rule.startswith("/v1/"):
             continue
-        ids = dict.fromkeys(rule.arguments, learner) | {"version": "1"}
         if {"name", "code"} & rule.arguments:
             continue
-        for version in range(1, 1 + (api.version(UUID(learner)) if "version" in rule.arguments else 1)):
-            address = re.sub(r"<(?:\w+:)?(\w+)>", lambda at, v=version: {**ids, "version": str(v)}[at[1]], rule.rule)
-            for role in (OFFICER, "coordinator", "auditor"):
-                yield address, api.get(address, role).get_data(as_text=True)
+        versions = range(1, 1 + (api.version(UUID(learner)) if "version" in rule.arguments else 1))
+        for version, role in itertools.product(versions, (OFFICER, "coordinator", "auditor")):
+            address = re.sub(r"<int:version>", str(version), rule.rule)
+            address = re.sub(r"<[^>]+>", learner, address)
+            yield address, api.get(address, role).get_data(as_text=True)
     for word in CANARY:
         found = api.post("/v1/learner-searches", {"text": word})
         assert found.status_code == 200
@@ -154,3 +163,227 @@ def cursor_bytes(link: str) -> bytes:
     found = re.search(r"cursor=([\w-]+)", link)
     text = found[1] if found else ""
     return text.encode() + urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def test_what_stands_in_the_clear_stays_and_the_views_are_what_a_rebuild_makes(
+    api: Api, projector: Projector, erasing: Erasing, projector_dsn: str, keys_role_dsn: str, log_dsn: str
+) -> None:
+    learner = a_whole_path(api)
+    projector.catch_up()
+    before = clear_columns(log_dsn)
+    decided(api, learner)
+    projector.catch_up()
+    erasing.run()
+    projector.catch_up()
+    assert clear_columns(log_dsn) == before
+    live = {view.id: rows_digest(log_dsn, view) for view in ALL_VIEWS}
+    done = rebuild(projector_dsn, partial(open_means, keys_role_dsn), processes=1)
+    assert {each.parity for each in done} == {"equal"}
+    assert {view.id: rows_digest(log_dsn, view) for view in ALL_VIEWS} == live
+
+
+def clear_columns(dsn: str) -> list[tuple[Any, ...]]:
+    """What lists and figures are made of: the record's clear columns but for its version, and counts of every kind."""
+    with psycopg.connect(dsn) as connection:
+        rows = connection.execute(
+            "select stream, status, file_number, season, province, enrolled_season, centre, convention, flags"
+            " from views.learner_record_v2 order by stream"
+        ).fetchall()
+        rows += connection.execute(
+            "select tag, count(*) from views.entries_v1 where tag !~ 'eras' group by tag order by tag"
+        ).fetchall()
+    return rows
+
+
+def rows_digest(dsn: str, view: View) -> tuple[int, int]:
+    """Count and hash of a view's rows."""
+    with psycopg.connect(dsn) as connection:
+        return digest(connection, table(view))
+
+
+def test_it_waits_for_a_view_that_has_not_passed_the_decision(
+    api: Api, projector: Projector, erasing: Erasing, keyring: Keyring
+) -> None:
+    """Else a page under way could write the name again after it was looked for."""
+    learner = identified(api)
+    projector.catch_up()
+    decided(api, learner)
+    assert (erasing.run().done, erasing.run().waiting) == (0, 1)
+    assert "identity" in state(api, learner).privacy.closed
+    projector.catch_up()
+    assert erasing.run().done == 1
+    assert state(api, learner).privacy.pending == {}
+
+
+def test_from_the_decision_on_nothing_of_it_is_recorded_or_read(api: Api, projector: Projector) -> None:
+    """Before any key dies."""
+    learner = a_whole_path(api)
+    decided(api, learner)
+    projector.catch_up()
+    with api.nothing_recorded():
+        match = {"If_Match": f'"{api.version(UUID(learner))}"'}
+        said = {"names": [{"given": "ندى"}], "sex": "f"}
+        refused = api.post(f"/v1/learners/{learner}/identities", said, **match)
+        assert (refused.status_code, refused.get_json()["code"]) == (409, "keys-destroyed")
+        said = {"document_type": "birth_certificate"}
+        refused = api.post(f"/v1/learners/{learner}/identity-verifications", said)
+        assert refused.get_json()["code"] == "identity-erased"
+    shown = api.get(f"/v1/learners/{learner}").get_json()
+    assert (shown["identity"], shown["contacts"]) == (None, None)
+    found = api.post("/v1/learner-searches", {"text": LATIN[0]}).get_json()["items"]
+    assert found == []
+
+
+def test_their_massar_code_is_free_at_once_and_their_file_number_never(api: Api) -> None:
+    learner = a_whole_path(api)
+    number = {"identifiers": [{"type": "massar", "value": MASSAR}]}
+    taken = api.post("/v1/learners", {**IDENTIFICATION, **number})
+    assert taken.get_json()["code"] == "massar-in-use"
+    decided(api, learner)
+    identified(api, **number)
+    claim = api.forsa.event_log.digest("file-number", state(api, learner).identification.file_number)
+    assert api.forsa.event_log.find_claim(claim) == UUID(learner)
+
+
+def test_who_returns_has_a_new_key_and_what_was_erased_stays_so(
+    api: Api, projector: Projector, erasing: Erasing, keys_dsn: str
+) -> None:
+    learner = a_whole_path(api)
+    at = f"/v1/learners/{learner}"
+    decided(api, learner)
+    early = api.post(f"{at}/new-grounds", {"families": ["identity"], "ground": "return"})
+    assert early.get_json()["code"] == "nothing-to-reopen"
+    projector.catch_up()
+    erasing.run()
+    api.forsa.keyring.forget()
+    api.done(f"{at}/new-grounds", {"families": ["identity", "contacts"], "ground": "return"})
+    match = {"If_Match": f'"{api.version(UUID(learner))}"'}
+    said = {"names": [{"given": "نورهان"}], "sex": "f", "phone": "+212600000009"}
+    api.done(f"{at}/identities", said, **match)
+    projector.catch_up()
+    shown = api.get(at, at_least=str(api.position())).get_json()
+    assert shown["identity"]["names"][0]["given"] == "نورهان"
+    assert shown["contacts"]["phone"] == "+212600000009"
+    event = api.forsa.event_log.load([UUID(learner)])[UUID(learner)].events[-1]
+    assert isinstance(event, IdentityRecorded)
+    assert event.identity.f == "identity.2"
+    assert [each["learner"] for each in api.post("/v1/learner-searches", {"text": "نورهان"}).get_json()["items"]] == [
+        learner
+    ]
+    assert found_in_tables(keys_dsn, CANARY) == {}
+    assert api.post("/v1/learner-searches", {"text": LATIN[0]}).get_json()["items"] == []
+    # a second erasure takes the second key, and a third ground opens the third
+    decided(api, learner, ["identity"])
+    projector.catch_up()
+    assert erasing.run().done == 1
+    api.forsa.keyring.forget()
+    api.done(f"{at}/new-grounds", {"families": ["identity"], "ground": "consent"})
+    match = {"If_Match": f'"{api.version(UUID(learner))}"'}
+    api.done(f"{at}/identities", {"names": [{"given": "هاجر"}], "sex": "f"}, **match)
+    event = api.forsa.event_log.load([UUID(learner)])[UUID(learner)].events[-1]
+    assert isinstance(event, IdentityRecorded)
+    assert event.identity.f == "identity.3"
+
+
+def test_the_whole_person_never_returns(api: Api, projector: Projector, erasing: Erasing, keyring: Keyring) -> None:
+    learner = identified(api)
+    decided(api, learner, [*EVERYTHING, "register"], whole=True)
+    projector.catch_up()
+    assert erasing.run().done == 1
+    said = {"families": ["identity"], "ground": "return"}
+    refused = api.post(f"/v1/learners/{learner}/new-grounds", said)
+    assert refused.get_json()["code"] == "erased-for-good"
+    with pytest.raises(PersonErased):
+        keyring.new_generation(UUID(learner), "identity")
+
+
+class Cut(Exception):
+    """The run ends here."""
+
+
+def test_a_run_that_is_cut_anywhere_is_carried_on_by_the_next(
+    api: Api, projector: Projector, erasing: Erasing, log_dsn: str
+) -> None:
+    """Every step of every learner: three learners, three steps each. `make prove` kills real processes there."""
+    learners = [identified(api) for _ in range(3)]
+    for learner in learners:
+        decided(api, learner)
+    projector.catch_up()
+    cuts: list[str] = []
+    for nth in itertools.count():
+        steps = itertools.count()
+
+        def cut(step: str, _learner: UUID, last: int = nth, steps: Iterator[int] = steps) -> None:
+            if next(steps) == last:
+                cuts.append(step)
+                raise Cut
+
+        try:
+            erasing.run(report=cut)
+            break
+        except Cut:
+            continue
+    assert set(cuts) == {"keys", "directory", "recorded"}
+    for learner in learners:
+        events = api.forsa.event_log.load([UUID(learner)])[UUID(learner)].events
+        (done,) = [each for each in events if isinstance(each, PersonalDataErased)]
+        assert all(item.done for item in done.checklist)
+        assert {item.place for item in done.checklist} == {"views", "keys", "directory", "claims"}
+        assert done.by.cause is not None
+    with psycopg.connect(log_dsn) as connection:
+        assert pending(connection) == []
+
+
+def test_two_processes_do_not_carry_out_at_once(api: Api, erasing: Erasing, projector: Projector, log_dsn: str) -> None:
+    decided(api, identified(api))
+    projector.catch_up()
+
+    def another(_step: str, _learner: UUID) -> None:
+        with pytest.raises(AnotherIsErasing):
+            erasing.run()
+
+    assert erasing.run(report=another).done == 1
+
+
+def test_a_row_that_a_parked_stream_left_is_purged_too(
+    api: Api, projector: Projector, erasing: Erasing, log_dsn: str
+) -> None:
+    """A parked stream's rows stand still, whatever its view has passed; another version's table is nobody's."""
+    learner = a_whole_path(api)
+    projector.catch_up()
+    with psycopg.connect(log_dsn, autocommit=True) as connection:
+        live = learner_directory.VIEW.id
+        connection.execute(f"create table views.learner_directory_v1 as table views.{live}".encode())
+        connection.execute("alter table views.learner_directory_v1 owner to forsa_projector")
+        decided(api, learner)
+        projector.catch_up()
+        back = f"insert into views.{live} select * from views.learner_directory_v1 on conflict do nothing"
+        connection.execute(back.encode())
+        assert erasing.run().done == 1
+        for name in (live, "learner_directory_v1"):
+            row = connection.execute(f"select count(*) from views.{name} where stream = %s".encode(), (learner,))
+            assert row.fetchone() == (0,)
+
+
+def test_nobody_holds_a_destroyed_key_when_it_is_said_to_be_erased(
+    api: Api, projector: Projector, projector_dsn: str, keys_role_dsn: str, keyring: Keyring
+) -> None:
+    """A web process may hold a key for five seconds: the run waits until that is over."""
+    learner = identified(api)
+    projector.catch_up()
+    position = api.position()
+    decided(api, learner)
+    projector.catch_up()
+    waited: list[float] = []
+
+    def wait(seconds: float) -> None:
+        assert state(api, learner).privacy.pending
+        waited.append(seconds)
+        time.sleep(seconds)
+
+    erasing = Erasing(projector_dsn, keys_role_dsn, api.forsa.event_log, keyring, now=lambda: NOW, wait=wait)
+    assert erasing.run().done == 1
+    assert waited
+    assert HELD_SECONDS - 1 < sum(waited) < HELD_SECONDS + 1
+    before = api.forsa.casebook.load("learner", UUID(learner), position).state
+    assert isinstance(api.forsa.keyring.open(UUID(learner), before.identification.identity), Erased)
