@@ -36,10 +36,15 @@ def prepared(directory: Path) -> EmbeddedPostgres:
     return server
 
 
+def port_of(server: EmbeddedPostgres) -> int:
+    """Where it listens on this machine."""
+    return int(str(conninfo.conninfo_to_dict(server.url())["port"]))
+
+
 def environment_of(*servers: EmbeddedPostgres, keys: str = "", **parts: Any) -> dict[str, str]:
     """The variables of a process on these servers, the first that takes writes; parts: of every address but `keys`."""
-    ports = [conninfo.conninfo_to_dict(server.url())["port"] for server in servers]
-    place = {"host": ",".join("127.0.0.1" for _ in servers), "port": ",".join(map(str, ports))} | parts
+    ports = ",".join(str(port_of(server)) for server in servers)
+    place = {"host": ",".join("127.0.0.1" for _ in servers), "port": ports} | parts
 
     def at(role: str, database: str) -> str:
         return conninfo.make_conninfo(user=role, password="test", dbname=database, **place)

@@ -32,7 +32,7 @@ from runtime.places import Places
 from runtime.readiness import Readiness, first_away
 from runtime.recorder import UnknownOutcome
 from runtime.wiring import OUTAGES, Forsa, open_means
-from tests.runtime.servers import Way, ask, environment_of, forsa_on, prepared, standby_of
+from tests.runtime.servers import Way, ask, environment_of, forsa_on, port_of, prepared, standby_of
 
 THREADS = 8
 BOUND = 3.0  # seconds within which whatever is asked is answered or refused
@@ -360,7 +360,7 @@ def test_the_projector_goes_on_by_itself(server: EmbeddedPostgres) -> None:
 
 @pytest.fixture
 def way(server: EmbeddedPostgres) -> Iterator[Way]:
-    with Way(int(str(conninfo.conninfo_to_dict(server.url())["port"]))) as way:
+    with Way(port_of(server)) as way:
         yield way
 
 
@@ -542,8 +542,7 @@ def test_a_keys_database_that_hangs_holds_no_thread_for_long(server: EmbeddedPos
 
 
 def test_of_two_hosts_the_one_that_is_there_is_used(server: EmbeddedPostgres) -> None:
-    port = conninfo.conninfo_to_dict(server.url())["port"]
-    with forsa_on(server, host="127.0.0.1,127.0.0.1", port=f"1,{port}") as forsa:
+    with forsa_on(server, host="127.0.0.1,127.0.0.1", port=f"1,{port_of(server)}") as forsa:
         reads = reads_of(forsa, worker_of(forsa))
         at_once(*reads.values())
 
