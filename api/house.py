@@ -33,13 +33,15 @@ class Health(msgspec.Struct, frozen=True):
 
 
 class Status(msgspec.Struct, frozen=True):
-    """How this process stands: its release, the log's last position, each view's lag, how many streams are parked."""
+    """How the service stands: release, the log's last position, each view's lag, what is parked or to be erased."""
 
     release: str
     position: int
     now: datetime
     views: list[Lag]
-    parked: int  # counted up to 100
+    building: int  # views of this release that are not served yet
+    parked: int  # streams, counted up to 100
+    erasures_pending: int  # decided and not carried out yet
 
 
 class CodeShown(msgspec.Struct, frozen=True):
@@ -91,8 +93,9 @@ def get_ready(parts: Parts) -> Response:
 
 def get_status(parts: Parts) -> Response:
     """Release, position, and how far each view is behind, in events and seconds."""
-    position, parked = parts.log.max_position(), len(parts.views.parked())
-    return answer(Status(parts.release, position, parts.now(), parts.views.lag(), parked))
+    position, views, parked = parts.log.max_position(), parts.views.lag(), len(parts.views.parked())
+    building = sum(view.status != "live" for view in views)
+    return answer(Status(parts.release, position, parts.now(), views, building, parked, parts.erasures_pending()))
 
 
 def get_problem(code: str) -> Response:

@@ -82,6 +82,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     not_ready: Callable[[], Sequence[str]]  # what keeps this process from answering; empty when ready
     outages: tuple[type[Exception], ...]  # raised while a database is away; asked again later it may work
     release: str  # of the program that runs
+    erasures_pending: Callable[[], int] = lambda: 0  # decided and not carried out yet
     https: bool = False  # whether clients come by https
     wait_of_worker: Callable[[UUID], float] = lambda _: 0.0  # seconds until they may ask again; taken now when 0
     wait_of_stranger: Callable[[str], float] = lambda _: 0.0  # the same for an address that sent a bad token

@@ -181,6 +181,14 @@ def web_app(settings: Settings, stopping: Callable[[], bool]) -> WSGIApplication
     return app
 
 
+def _erasures_pending(forsa: Forsa) -> int:
+    """How many erasures were decided and are not carried out yet."""
+    from runtime.erasing import pending
+
+    with forsa.pool.connection() as connection:
+        return len(pending(connection))
+
+
 def with_limits(parts: Parts, settings: Settings) -> Parts:
     """The parts with a share of the process for each login, and for each address that sends bad tokens."""
     rate = settings.rate_per_second
@@ -234,6 +242,7 @@ def api_parts(
         not_ready=lambda: ["stopping"] if stopping() else readiness.away(),
         outages=OUTAGES,
         release=RELEASE,
+        erasures_pending=partial(_erasures_pending, forsa),
         https=forsa.settings.https,
         meter=metrics or Uncounted(),
     )

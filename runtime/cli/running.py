@@ -135,7 +135,7 @@ def _children(environment: Mapping[str, str], workers: int) -> list[Child]:
     forsa = [sys.executable, "-m", "runtime.cli"]
     return [
         Child("web", [*forsa, "serve", "--workers", str(workers)], environment),
-        Child("projector", [*forsa, "project"], environment | _own_metrics_port(environment)),
+        Child("projector", [*forsa, "project"], {**environment, **_own_metrics_port(environment)}),
     ]
 
 

@@ -204,6 +204,14 @@ def test_no_line_holds_a_name_a_body_or_a_token(
     }
 
 
+def test_the_status_says_what_is_not_done_yet_and_names_nobody(api: Api, parts: Parts) -> None:
+    said = client_of(parts, erasures_pending=lambda: 2).get("/status").get_json()
+    assert said.keys() == {"release", "position", "now", "views", "building", "parked", "erasures_pending"}
+    assert (said["building"], said["parked"], said["erasures_pending"]) == (len(said["views"]), 0, 2)
+    assert said["position"] == api.position()
+    assert api.get("/status", None).get_json()["erasures_pending"] == 0
+
+
 def test_what_is_counted_has_no_id_in_it(api: Api, parts: Parts) -> None:
     meter = Counted()
     client = client_of(parts, meter=meter)
