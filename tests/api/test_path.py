@@ -8,10 +8,12 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from api.schema_of import schema_of
+from domain.casebook import Append, NewEvent
 from domain.kind import CommandSpec
+from domain.learner.deciding.privacy import carried_out
 from domain.parameter import NATIONAL
 from domain.streams import COMMANDS, KINDS
-from tests.api.stack import CENTRE, CONVENTION, Api, ident, worker
+from tests.api.stack import CENTRE, CONVENTION, NOW, SYSTEM, Api, ident, worker
 
 SPECS = {spec.name: spec for spec in COMMANDS}
 
@@ -90,7 +92,26 @@ def test_from_identification_to_a_verified_outcome(api: Api) -> None:
     why = {"code": "duplicate_entry", "text": "سجلت مرتين"}
     path.post("withdraw-fact", learner, {"version": api.version(UUID(learner)), "why": why}, "en_agent")
     _looked_after(path, learner, educator)
+    _forgotten(path, learner)
     assert path.seen == SPECS.keys()
+
+
+def _forgotten(path: Path, learner: str) -> None:
+    """What is said of an erasure, from the request to the return; that it is carried out is no command."""
+    families = ["identity", "contacts", "sensitive"]
+    said: dict[str, Any] = {"families": [*families, "register"], "asked_by": "learner"}
+    erasure = path.post("request-erasure", learner, said)["ids"]["erasure"]
+    said = {"families": ["contacts"], "authority": str(ident("ministry")), "reference": "2026-TNG-7"}
+    hold = path.post("place-hold", learner, said)["ids"]["hold"]
+    path.post("lift-hold", learner, {"hold": hold})
+    path.post("refuse-erasure", learner, {"erasure": erasure, "families": ["register"], "ground": "register_permanent"})
+    said = {"erasure": erasure, "families": families, "legal_basis": "objection"}
+    path.post("decide-erasure", learner, said)
+    state = path.api.forsa.casebook.load("learner", UUID(learner)).state
+    done = carried_out(state, UUID(erasure), [], on=NOW.date(), by=SYSTEM)
+    assert done is not None
+    path.api.forsa.event_log.append(Append((NewEvent(UUID(learner), state.version + 1, done),)))
+    path.post("state-new-ground", learner, {"families": families, "ground": "return"})
 
 
 LATE = {"code": "paper_arrived_late"}

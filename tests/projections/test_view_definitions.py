@@ -121,6 +121,8 @@ def test_every_tag_that_changes_something_says_what() -> None:
         "organisation.registered", "organisation.access-granted", "worker.recorded", "convention.signed",
         "centre.opened", "group.opened", "group.timetable-set", "diploma-session.opened",
         "organisation.emergency-access-opened",
+        "learner.erasure-requested", "learner.erasure-refused", "learner.personal-data-erased",
+        "learner.hold-placed", "learner.hold-lifted",
     }  # fmt: skip
     assert {tag for tag, event_class in EVENTS.items() if event_class not in entries.CHANGES} == adding
 
