@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from projections.projector import Projector
 from runtime.tokens import DevelopmentIssuer
 from tests.api.stack import Api, composed
 
@@ -23,3 +24,12 @@ def api(web_dsn: str, keys_role_dsn: str, token_key: Path) -> Iterator[Api]:
     forsa = composed(web_dsn, keys_role_dsn, token_key)
     yield Api(forsa, DevelopmentIssuer(token_key, "forsa"))
     forsa.close()
+
+
+@pytest.fixture
+def project(api: Api, projector_dsn: str) -> Iterator[Callable[[], int]]:
+    """Brings every view up to date."""
+    projector = Projector(projector_dsn, api.forsa.mapper, api.forsa.keyring)
+    projector.catch_up()
+    yield projector.catch_up
+    projector.close()

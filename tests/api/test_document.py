@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -151,7 +151,7 @@ def test_the_manual_is_served_offline(api: Api) -> None:
     assert api.get("/docs/other.js", None).status_code == 404
 
 
-def test_health_is_told_without_a_token(api: Api) -> None:
+def test_health_is_told_without_a_token(api: Api, project: Callable[[], int]) -> None:
     assert api.get("/livez", None).get_json() == {"ok": True}
     assert api.get("/readyz", None).status_code == 200
     status = api.get("/status", None).get_json()

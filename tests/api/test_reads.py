@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 from uuid import UUID, uuid4
@@ -35,16 +36,6 @@ from tests.api.stack import (
     seated,
     worker,
 )
-
-
-@pytest.fixture
-def project(api: Api, projector_dsn: str) -> Iterator[Callable[[], int]]:
-    """Brings every view up to date."""
-    projector = Projector(projector_dsn, api.forsa.mapper, api.forsa.keyring)
-    projector.catch_up()
-    yield projector.catch_up
-    projector.close()
-
 
 # ── the record ──
 
@@ -180,8 +171,23 @@ def test_a_read_that_waits_gets_its_answer_when_the_views_come_there(api: Api, p
         projector.close()
 
 
-def test_a_learner_that_no_view_has_seen_is_not_found(api: Api) -> None:
+def test_a_learner_that_no_view_has_seen_is_not_found(api: Api, project: Callable[[], int]) -> None:
     assert api.get(f"/v1/learners/{identified(api)}").status_code == 404
+
+
+def test_views_that_are_not_whole_yet_are_a_503_that_says_when_to_come_back(api: Api, projector_dsn: str) -> None:
+    """As while a release's new version of a view is being built: never half a view, and no traffic until then."""
+    learner = identified(api)
+    reads = [f"/v1/learners/{learner}", f"/v1/learners/{learner}/timeline", "/v1/learners", "/v1/groups"]
+    for response in map(api.get, reads):
+        assert (response.status_code, response.get_json()["code"]) == (503, "unavailable")
+        assert response.headers["Retry-After"] == "1"
+    assert api.get("/readyz", None).get_json()["not_ready"] == ["views"]
+    assert {each["status"] for each in api.get("/status", None).get_json()["views"]} == {"missing"}
+    with closing(Projector(projector_dsn, api.forsa.mapper, api.forsa.keyring)) as projector:
+        projector.step()
+    assert {response.status_code for response in map(api.get, reads)} == {200}
+    assert api.get("/readyz", None).status_code == 200
 
 
 def test_parameters_that_are_not_understood_are_refused(api: Api, subtests: pytest.Subtests) -> None:
