@@ -21,6 +21,7 @@ from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
 from domain.casebook import Casebook
+from domain.errors import TooOld
 from domain.streams import EVENTS
 from domain.values import today_in_casablanca
 from domain.worker import login_value
@@ -255,6 +256,7 @@ OUTAGES: Final[tuple[type[Exception], ...]] = (
     psycopg.InterfaceError,
     psycopg.errors.ReadOnlySqlTransaction,  # a server that has stepped down: the next attempt finds the other
     NotLive,
+    TooOld,  # an event of a newer release, beside which this one still serves: that one can answer
     KeysUnavailable,
     Unreadable,
 )
