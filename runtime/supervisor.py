@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 WATCH_SECONDS: Final = 0.1
-LONGEST_PAUSE_SECONDS: Final = 5.0  # between two starts of a child that keeps dying
+LONGEST_PAUSE_SECONDS: Final = 2.0  # between two starts of a child that keeps dying: or is being killed
 SETTLED_SECONDS: Final = 30.0  # after this long a death counts as the first again
 ENDING_SECONDS: Final = 15.0  # to finish what is under way; then it is killed
 

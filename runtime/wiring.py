@@ -154,11 +154,16 @@ def refuse_lossy_settings(settings: Settings) -> None:
     datastore.close()
 
 
-def refuse_wrong_master_key(settings: Settings) -> None:
-    """Raises WrongMasterKey where it does not open the stored keys; not where their database is away or empty."""
-    away = (psycopg.OperationalError, psycopg.errors.UndefinedTable)
-    with contextlib.closing(open_means(settings).keyring) as keyring, contextlib.suppress(*away):
-        keyring.check_master_key()
+def refuse_wrong_master_key(settings: Settings) -> bool:
+    """Whether the stored keys could be asked. Raises WrongMasterKey where it opens none of them; there may be none."""
+    with contextlib.closing(open_means(settings).keyring) as keyring:
+        try:
+            keyring.check_master_key()
+        except psycopg.OperationalError:
+            return False
+        except psycopg.errors.UndefinedTable:
+            pass  # not migrated yet
+    return True
 
 
 def reading_pool(dsn: str, size: int) -> Pool:

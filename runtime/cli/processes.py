@@ -43,15 +43,16 @@ def serve_command(workers: int) -> None:
 def project_command() -> None:
     """Keep every view up to date until asked to end (SIGTERM). A second one stands by."""
     from projections.building import LONG_LOG, Builder
-    from projections.projector import run_projector
+    from projections.projector import AWAY_SECONDS, run_projector
     from runtime.following_erasures import following
     from runtime.logs import configure_logging
     from runtime.wiring import open_means, refuse_wrong_master_key
 
     settings = settings_for(*PROCESS_NEEDS)
     configure_logging(settings.log_format)
-    refuse_wrong_master_key(settings)  # it would park every learner
     stop = stopped_by_signals()
+    while not refuse_wrong_master_key(settings) and not stop.is_set():  # a wrong one would park every learner
+        stop.wait(AWAY_SECONDS)
     mapper, keyring = open_means(settings)
     dsn = settings.projector_database_url
     with (

@@ -22,7 +22,7 @@ import pytest
 
 from runtime.embedded_postgres import EmbeddedPostgres
 from runtime.tokens import DevelopmentIssuer
-from tests.api.stack import CENTRE, IDENTIFICATION, composed
+from tests.api.stack import CENTRE, IDENTIFICATION, composed, worker
 from tests.runtime.forsa_run import CLI, clean_environment, until
 from tests.runtime.served import Answered, Served, request_of
 from tests.runtime.servers import Way, ask, environment_of, port_of, prepared
@@ -153,6 +153,28 @@ def test_web_processes_that_are_killed_lose_and_double_nothing(
         again = identified_in_time(served, token, key)
         assert again["position"] == position(server) == before + 1
         until(lambda killed=killed: len(workers_of(served) - killed) == 2)  # type: ignore[misc]
+
+
+def test_an_import_that_is_killed_half_way_is_completed_by_the_same_file(
+    server: EmbeddedPostgres, settings: Mapping[str, str], tmp_path: Path
+) -> None:
+    rows, before, roster = 120, position(server), tmp_path / "roster.csv"
+    lines = [f"Amina,Bennis,f,2010-05-{1 + n % 28:02},J{n:09},06{n:08}" for n in range(rows)]
+    roster.write_text("\n".join(["given name,family name,sex,birth date,massar,phone", *lines]), encoding="utf-8")
+    told = ["--centre", str(CENTRE), "--worker", str(worker("caseworker")), "--mode", "commit", "--json"]
+    command, environment = [*CLI, "import", str(roster), *told], clean_environment() | dict(settings)
+    for share in (1, 2):
+        importing = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+        until(lambda share=share: position(server) > before + share * rows // 3)  # type: ignore[misc]
+        importing.kill()
+        importing.wait()
+    assert position(server) < before + 2 * rows, "it was too fast to be killed half way"
+    done = subprocess.run(command, env=environment, capture_output=True, check=False)
+    report = json.loads(done.stdout)
+    assert (done.returncode, report["refused"], report["added"] + report["known"]) == (0, 0, rows)
+    claims = "select count(*) from claims where kind = 'massar'"
+    new = f"select count(distinct originator_id) from forsa_events where notification_id > {before}"
+    assert ask(server.url("log"), claims) == ask(server.url("log"), new) == rows
 
 
 def identified_in_time(served: Served, token: str, key: str, seconds: float = 15) -> dict[str, Any]:
