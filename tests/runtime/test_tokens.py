@@ -28,6 +28,7 @@ from tests.runtime.token_examples import (
     ISSUER,
     KEY,
     NOW,
+    OF_FORM,
     OTHER,
     SUBJECT,
     good,
@@ -50,6 +51,13 @@ def test_any_other_token_is_refused(token: str) -> None:
         verifier().verify(token)
     assert str(refused.value) == refused.value.reason, "the reason quotes nothing of the token"
     assert refused.value.reason in REASONS
+
+
+def test_what_is_no_token_by_its_form_is_not_even_parsed() -> None:
+    """Nothing of it reaches a reader of JSON or a library."""
+    for token in OF_FORM.values():
+        with pytest.raises(TokenRefused, match=r"size|form"):
+            verifier().verify(token)
 
 
 def test_of_two_keys_the_token_must_name_its_own() -> None:

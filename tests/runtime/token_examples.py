@@ -144,7 +144,7 @@ ACCEPTED: Final = {
     "valid from just now": good(nbf=NOW + LEEWAY_SECONDS),
     "good for a day": good(iat=NOW, exp=NOW + LONGEST_SECONDS),
 }
-_OF_FORM: Final = {
+OF_FORM: Final = {
     "empty": "",
     "one part": "abc",
     "two parts": "a.b",
@@ -166,6 +166,9 @@ _OF_FORM: Final = {
     "loose bits in the header": _loose_bits(0),
     "loose bits in the claims": _loose_bits(1),
     "loose bits in the signature": _loose_bits(2),
+    "no signature": good().rpartition(".")[0] + ".",
+    "a signature cut short": good()[:-2],
+    "a signature and a byte": good() + "AA",
     "a megabyte": "a" * 1_000_000,
     "a megabyte of dots": "." * 1_000_000,
     "over the limit, rightly signed": good(padding="x" * SIZE_LIMIT_BYTES),
@@ -177,10 +180,7 @@ _OF_SIGNATURE: Final = {
     "None": _unsigned("None"),
     "none, with a signature": _unsigned("none", good().rpartition(".")[2]),
     "none, rightly signed": good({"alg": "none"}),
-    "no signature": good().rpartition(".")[0] + ".",
     "a signature of zeros": good().rpartition(".")[0] + "." + b64(bytes(64)),
-    "a signature cut short": good()[:-2],
-    "a signature and a byte": good() + "AA",
     "the signature's number plus the order": _plus_the_order(),
     **{f"HS256 with the public key, form {i}": _hmac_signed("HS256", each) for i, each in enumerate(PUBLIC_TEXTS)},
     "HS512 with the public key": _hmac_signed("HS512", PUBLIC_TEXTS[0]),
@@ -294,4 +294,4 @@ _OF_TIME: Final = {
     "valid from null": good(nbf=None),
     "valid from a fraction": good(nbf=NOW - 0.5),
 }
-HOSTILE: Final = {**_OF_FORM, **_OF_SIGNATURE, **_OF_HEADER, **_OF_CLAIMS, **_OF_TIME}
+HOSTILE: Final = {**OF_FORM, **_OF_SIGNATURE, **_OF_HEADER, **_OF_CLAIMS, **_OF_TIME}
