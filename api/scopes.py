@@ -14,7 +14,7 @@ import msgspec
 from api.parts import Parts
 from api.problems import Finding, Problem
 from domain.access import Held, covers_place, covers_site, is_responsible, sight_of
-from domain.casebook import Consulted, Loaded
+from domain.casebook import Consulted, Loaded, unknown_streams
 from domain.errors import Refused, UnknownStream
 from domain.learner.standing import Standing, standing_of
 
@@ -43,9 +43,13 @@ def in_scope(parts: Parts, grants: Grants) -> Callable[[Consulted], None]:
         about = ABOUT[consulted.spec.kind]
         about(parts, consulted, grants)
         named = _ids_in(msgspec.structs.asdict(consulted.command))
-        for pointer, loaded in consulted.beside:
-            if loaded.stream.id in named and not _may_name(parts, loaded, grants):
-                raise _unknown(loaded, pointer)
+        unseen = [
+            UnknownStream(pointer=pointer, kind=loaded.kind.name, id=loaded.stream.id)
+            for pointer, loaded in consulted.beside
+            if loaded.stream.id in named and not _may_name(parts, loaded, grants)
+        ]
+        if unseen:  # said together with those nobody opened, so that neither can be told from the other
+            raise OutOfScope(unknown_streams([*unseen, *consulted.unknown]))
 
     return check
 

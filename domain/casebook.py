@@ -33,9 +33,10 @@ from domain.errors import (
     StaleVersion,
     TooMuchAtOnce,
     UnknownStream,
+    refuse_if,
 )
 from domain.event import By, Event, Why
-from domain.kind import Act, Changes, ClaimSource, Command, CommandSpec, Kind
+from domain.kind import Act, Changes, ClaimSource, Command, CommandSpec, Kind, Reads
 from domain.parameter import NATIONAL
 from domain.parameters import Parameters
 from domain.sealed import Clear, Erased, Keyring, sealed_at, sealed_fields
@@ -146,6 +147,12 @@ class Consulted(msgspec.Struct, frozen=True):
     command: Command
     primary: Loaded
     beside: tuple[tuple[str, Loaded], ...]
+    unknown: tuple[UnknownStream, ...] = ()  # what it named and nobody opened: refused after the check
+
+
+def unknown_streams(unknown: Iterable[UnknownStream]) -> Refused:
+    """The refusal that names them all, in the order of their places (`/learners/2` before `/learners/10`)."""
+    return Refused(*sorted(unknown, key=lambda each: (len(each.pointer), each.pointer)))
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -174,7 +181,10 @@ class Casebook:
 
     def load(self, kind: str, stream: UUID, upto: int | None = None) -> Loaded:
         """The stream's state as of a log position. Raises Refused(UnknownStream) when it is not of this kind."""
-        return _loaded(KINDS[kind], self.streams.load([stream], upto)[stream], "")
+        loaded = _find_loaded(KINDS[kind], self.streams.load([stream], upto)[stream])
+        if loaded is None:
+            raise Refused(UnknownStream(kind=kind, id=stream))
+        return loaded
 
     def execute(
         self,
@@ -224,7 +234,9 @@ class Casebook:
     ) -> Answer:
         reading = Reading(self.streams, spec, command)
         if check is not None:
-            check(Consulted(spec, command, reading.primary, tuple(reading.beside)))
+            check(Consulted(spec, command, reading.primary, tuple(reading.beside), tuple(reading.unknown)))
+        if reading.unknown:
+            raise unknown_streams(reading.unknown)
         primary = reading.primary
         if expected_version is not None and primary.stream.version != expected_version:
             raise StaleVersion(primary.stream.id, expected_version, primary.stream.version)
@@ -341,19 +353,29 @@ class Reading:
     """The streams one attempt reads: the command's own, those its row names, and the national parameters."""
 
     def __init__(self, streams: Streams, spec: CommandSpec, command: Command) -> None:
-        """Everything the row names is loaded, in as many steps as what was read names more to read."""
+        """Everything the row names is loaded, in as many steps as what was read names more to read.
+
+        Raises Refused(UnknownStream) for the command's own stream; of the others `unknown` has every one of a step.
+        """
         self._streams, self._spec = streams, spec
         self.loaded: dict[UUID, Loaded] = {}
         self.arguments: dict[str, Any] = {}
         self.beside: list[tuple[str, Loaded]] = []  # all but the command's own stream and the parameters
+        self.unknown: list[UnknownStream] = []
         primary = getattr(command, spec.stream)
-        wanted: dict[str, tuple[str, UUID | Iterable[UUID]]] = {spec.stream: (spec.kind, primary)}
+        wanted: Reads = {spec.stream: (spec.kind, primary)}
         self._read({**wanted, "parameters": ("parameter", NATIONAL)})
+        refuse_if(*self.unknown)
         self.primary = self.loaded[primary]
         self.parameters: Parameters = self.arguments.pop("parameters").values
         self.beside.clear()
-        while wanted := {k: v for k, v in spec.reads(command, self.arguments).items() if k not in self.arguments}:
+        while not self.unknown and (wanted := self._wanted(command)):
             self._read(wanted)
+
+    def _wanted(self, command: Command) -> Reads:
+        """What the row names now and was not read before."""
+        named = self._spec.reads(command, self.arguments)
+        return {name: at for name, at in named.items() if name not in self.arguments}
 
     def _read(self, wanted: Mapping[str, tuple[str, UUID | Iterable[UUID]]]) -> None:
         ids = {name: [at] if isinstance(at, UUID) else list(at) for name, (_, at) in wanted.items()}
@@ -362,25 +384,25 @@ class Reading:
         for name, (kind, at) in wanted.items():
             for index, stream in enumerate(ids[name]):
                 pointer = f"/{name}" if isinstance(at, UUID) else f"/{name}/{index}"
-                if stream not in self.loaded:
-                    self.loaded[stream] = self._check(name, KINDS[kind], streams[stream], pointer)
-                elif self.loaded[stream].kind is not KINDS[kind]:
-                    raise Refused(UnknownStream(pointer=pointer, kind=kind, id=stream))
-                self.beside.append((pointer, self.loaded[stream]))
-            states = {stream: self.loaded[stream].state for stream in ids[name]}
-            self.arguments[name] = states[at] if isinstance(at, UUID) else states
+                held = self.loaded.get(stream) or self._find(name, KINDS[kind], streams[stream])
+                if held is None or held.kind is not KINDS[kind]:
+                    own = name == self._spec.stream
+                    self.unknown.append(UnknownStream(pointer="" if own else pointer, kind=kind, id=stream))
+                    continue
+                self.loaded[stream] = held
+                self.beside.append((pointer, held))
+            states = {stream: self.loaded[stream].state for stream in ids[name] if stream in self.loaded}
+            self.arguments[name] = states.get(at) if isinstance(at, UUID) else states
 
-    def _check(self, name: str, kind: Kind, stream: Stream, pointer: str) -> Loaded:
+    def _find(self, name: str, kind: Kind, stream: Stream) -> Loaded | None:
         if name == self._spec.stream and self._spec.opens_stream and not stream.version:
             return Loaded(kind, stream, kind.empty)
-        return _loaded(kind, stream, "" if name == self._spec.stream else pointer)
+        return _find_loaded(kind, stream)
 
 
-def _loaded(kind: Kind, stream: Stream, pointer: str) -> Loaded:
+def _find_loaded(kind: Kind, stream: Stream) -> Loaded | None:
     known = kind.singleton if not stream.version else isinstance(stream.events[0], kind.first)
-    if not known:
-        raise Refused(UnknownStream(pointer=pointer, kind=kind.name, id=stream.id))
-    return Loaded(kind, stream, fold(kind, stream.events))
+    return Loaded(kind, stream, fold(kind, stream.events)) if known else None
 
 
 def decide(

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 from msgspec.structs import replace as but
 
-from domain.casebook import Casebook, CommandKey
+from domain.casebook import Casebook, CommandKey, Consulted, unknown_streams
 from domain.errors import (
     CommandKnown,
     Conflict,
@@ -26,8 +26,9 @@ from domain.errors import (
 )
 from domain.event import ReasonText, Why
 from domain.group import GroupIsFull
-from domain.kind import Command, CommandSpec, ReasonGiven
+from domain.kind import Command, ReasonGiven
 from domain.learner.identification import VerifyIdentity
+from domain.learner.training import AttendanceRow
 from domain.parameter import NATIONAL
 from domain.sealed import clear
 from tests.examples.commands import (
@@ -328,6 +329,34 @@ def test_one_id_is_not_two_kinds_in_one_command() -> None:
     )
 
 
+def test_every_unknown_id_of_a_sheet_is_told_at_once() -> None:
+    nobody = [id_of(f"learner/unknown-{at}") for at in range(3)]
+    rows = [AttendanceRow(each, RECORD_ATTENDANCE.rows[0].days) for each in (nobody[0], AMINA, *nobody[1:])]
+    given(*SEATED).when(but(RECORD_ATTENDANCE, rows=rows), by=EDUCATOR).refused(
+        *(
+            UnknownStream(pointer=f"/learners/{at}", kind="learner", id=each)
+            for at, each in zip((0, 2, 3), nobody, strict=True)
+        )
+    )
+
+
+def test_unknown_ids_are_told_in_the_order_of_their_places() -> None:
+    unknown = [UnknownStream(pointer=f"/learners/{at}", kind="learner", id=AMINA) for at in (10, 2, 0)]
+    assert [each.pointer for each in unknown_streams(unknown).broken] == ["/learners/0", "/learners/2", "/learners/10"]
+
+
+def test_the_check_of_who_may_sees_what_is_unknown_too() -> None:
+    """Else the answer to an id out of scope would differ from that to an unknown one, where another is unknown."""
+    seen: list[Consulted] = []
+    scenario = given(*ENROLLED)
+    command = but(ENROL, centre=id_of("centre/unknown"))
+    with pytest.raises(Refused, match="unknown-stream"):
+        scenario.casebook.execute(command, CASEWORKER, check=seen.append)
+    (consulted,) = seen
+    assert [each.pointer for each in consulted.unknown] == ["/centre"]
+    assert [pointer for pointer, _ in consulted.beside] == ["/convention"]
+
+
 def test_a_stream_that_is_open_is_not_opened_again() -> None:
     given(*IDENTIFIED).when(IDENTIFY, by=CASEWORKER).refused(NotAllowedNow)
     given(*WORLD).when(OPEN_GROUP, by=COORDINATOR).refused(NotAllowedNow)
@@ -337,9 +366,13 @@ def test_the_check_of_who_may_comes_before_the_version_and_the_rules() -> None:
     class Forbidden(Exception):
         pass
 
-    def forbid(spec: CommandSpec, arguments: Mapping[str, Any]) -> None:
-        assert spec.name == "enrol-learner"
-        assert {"learner", "centre", "convention"} <= set(arguments)
+    def forbid(consulted: Consulted) -> None:
+        assert consulted.spec.name == "enrol-learner"
+        assert consulted.primary.stream.id == AMINA
+        assert [(pointer, loaded.kind.name) for pointer, loaded in consulted.beside] == [
+            ("/centre", "centre"),
+            ("/convention", "convention"),
+        ]
         raise Forbidden
 
     scenario = given(*ENROLLED)

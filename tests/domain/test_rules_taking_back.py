@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace as but
 
-from domain.event import Event
+from domain.event import By, Event
 from domain.kind import ReasonGiven
 from domain.learner.review import NotWithdrawable, NotYoursToWithdraw, WithdrawFact
 from domain.learner.state import Learner, withdrawable
@@ -23,7 +23,7 @@ from tests.examples.path import (
     LEARNER_ORIENTED,
     OUTCOME_VERIFIED,
 )
-from tests.examples.people import COORDINATOR, EN_AGENT
+from tests.examples.people import CASEWORKER, COORDINATOR, DIRECTORATE, EN_AGENT
 from tests.examples.places import History
 from tests.scenario import given
 
@@ -46,6 +46,13 @@ def taking_back(version: int) -> WithdrawFact:
     return WithdrawFact(learner=AMINA, version=version, why=ReasonGiven("entry_error"))
 
 
+def who_may(event: Event) -> By:
+    """Who takes this fact back."""
+    if event is DEROGATION_GRANTED:
+        return DIRECTORATE
+    return EN_AGENT if event is OUTCOME_VERIFIED else COORDINATOR
+
+
 def facts_of(learner: Learner) -> list[Any]:
     """Everything but what only counts versions and withdrawals."""
     return [learner.identification, learner.admission, learner.training, learner.outcomes, learner.diploma]
@@ -53,7 +60,7 @@ def facts_of(learner: Learner) -> list[Any]:
 
 @pytest.mark.parametrize(("version", "event"), list(enumerate(EVENTS, 1)), ids=[tag_of(type(each)) for each in EVENTS])
 def test_each_fact_is_withdrawn_or_refused_by_its_kind(version: int, event: Event) -> None:
-    outcome = given(*WHOLE_PATH).when(taking_back(version), by=EN_AGENT if event is OUTCOME_VERIFIED else COORDINATOR)
+    outcome = given(*WHOLE_PATH).when(taking_back(version), by=who_may(event))
     if tag_of(type(event)) in TAKEN_BACK:
         learner = outcome.accepted().state("learner", AMINA)
         assert version not in withdrawable(learner)
@@ -82,11 +89,19 @@ def test_what_others_recorded_is_taken_back_by_the_centre_alone() -> None:
     given(*WHOLE_PATH).when(taking_back(8), by=EN_AGENT).refused(refusal)
 
 
+def test_a_derogation_is_taken_back_by_the_directorate_alone() -> None:
+    version = len(EVENTS)
+    assert EVENTS[-1] is DEROGATION_GRANTED
+    refusal = NotYoursToWithdraw(pointer="/version", version=version, roles=["provincial_directorate"])
+    for centre in (CASEWORKER, COORDINATOR):
+        given(*WHOLE_PATH).when(taking_back(version), by=centre).refused(refusal)
+
+
 @pytest.mark.parametrize("event", [ELIGIBILITY_ASSESSED, LEARNER_ORIENTED, COMPETENCE_ASSESSED, DEROGATION_GRANTED])
 def test_taking_the_second_of_a_kind_back_brings_the_first_back(event: Event) -> None:
     first = next(at for at, each in enumerate(EVENTS, 1) if each is event)
     history: History = (*WHOLE_PATH, (AMINA, event))
-    twice = given(*history).when(taking_back(len(EVENTS) + 1), by=COORDINATOR).accepted().state("learner", AMINA)
+    twice = given(*history).when(taking_back(len(EVENTS) + 1), by=who_may(event)).accepted().state("learner", AMINA)
     once = given(*WHOLE_PATH).casebook.load("learner", AMINA).state
     assert facts_of(twice) == facts_of(once)
     assert first in withdrawable(twice)

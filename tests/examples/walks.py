@@ -393,7 +393,9 @@ def _withdraw(walk: Walk, who: int, what: int) -> Act:
     facts = sorted(withdrawable(state), reverse=True)
     version = facts[what % len(facts)] if facts and what % 4 else 1 + what % (state.version + 1)
     is_verification = any(each.verified_version == version for each in state.outcomes.declared.values())
-    who_may = EN_AGENT if is_verification and what % 3 else COORDINATOR
+    is_derogation = version in state.identification.derogations.values()
+    authority = DIRECTORATE if is_derogation else EN_AGENT if is_verification else COORDINATOR
+    who_may = authority if what % 3 else COORDINATOR
     return WithdrawFact(learner=learner, version=version, why=WHY if what % 5 else None), who_may
 
 

@@ -49,6 +49,7 @@ from domain.sealed import Erased, SealedFact, clear
 from domain.values import BadText, age_range, clean_identifier, clean_name, file_number, script_of, season_of
 
 DEROGABLE = (1,)
+DEROGATORS = ("provincial_directorate",)  # who grants a derogation, and may take it back
 COMMUNE = 100  # characters
 
 
@@ -402,6 +403,6 @@ COMMANDS = (
         kind="learner",
         stream="learner",
         noun="derogations",
-        roles=("provincial_directorate",),
+        roles=DEROGATORS,
     ),
 )

@@ -10,6 +10,7 @@ from domain.codes import refuse_unknown
 from domain.errors import refuse_if
 from domain.group import Group, MonthLocked, month_locked
 from domain.kind import Act, Changes, CommandSpec, Reads
+from domain.learner.deciding.identification import DEROGATORS
 from domain.learner.deciding.leaving import VERIFIERS
 from domain.learner.review import (
     FactWithdrawn,
@@ -50,7 +51,7 @@ def withdraw_fact(command: WithdrawFact, act: Act, *, learner: Learner, groups: 
     """The fact no longer holds; what it had replaced is in force again, but for a sheet.
 
     Enrolments are voided and diplomas annulled, never withdrawn. Refuses NotWithdrawable, ReasonNeeded, MonthLocked for
-    attendance of a locked month (rule 15), and NotYoursToWithdraw for the verification of an outcome (rule 24).
+    attendance of a locked month (rule 15), and NotYoursToWithdraw for what an authority recorded (rule 24).
     """
     if command.version in learner.review.withdrawn:
         return []
@@ -67,7 +68,9 @@ def withdraw_fact(command: WithdrawFact, act: Act, *, learner: Learner, groups: 
 
 
 def _roles(learner: Learner, version: int) -> list[str]:
-    """Who may take the fact back: the verification of an outcome, who may verify that kind; all else, the centre."""
+    """Who may take the fact back: what an authority recorded, who may record it; all else, the centre."""
+    if version in learner.identification.derogations.values():
+        return list(DEROGATORS)
     verified = (each for each in learner.outcomes.declared.values() if each.verified_version == version)
     return next((list(VERIFIERS.get(each.kind, ())) for each in verified), ["caseworker", "coordinator"])
 
