@@ -24,6 +24,7 @@ from api.possible import register_possible
 from api.preconditions import refuse_unreadable_language
 from api.problems import BY_STATUS, Problem, problem_response, refusal_response
 from api.streams import register_kinds
+from api.subject_file import register_subject_file
 from api.turns import refuse_stranger, take_turns
 from domain.errors import Refused
 from domain.streams import KINDS
@@ -57,6 +58,7 @@ def create_app(parts: Parts) -> Flask:
     register_commands(parts, blueprints)
     register_learners(parts, blueprints["learners"])
     register_disclosures(parts, blueprints["learners"])
+    register_subject_file(parts, blueprints["learners"])
     register_groups(parts, blueprints["groups"])
     register_kinds(parts, blueprints)
     register_history(parts, blueprints)

@@ -33,7 +33,11 @@ DISCLOSING: Final = (
     _STATES
     | _HISTORIES
     | {"learners.list-learners", "learners.search-learners", "groups.get-attendance"}
-    | {"learners.get-learner-possible-commands", "learners.get-learner-disclosures"}
+    | {
+        "learners.get-learner-possible-commands",
+        "learners.get-learner-disclosures",
+        "learners.get-learner-subject-file",
+    }
 )
 # What these show has no learner in it: counts, and what a kind's status allows.
 NOT_DISCLOSING: Final = frozenset(

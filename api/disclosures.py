@@ -54,8 +54,9 @@ def get_disclosures(parts: Parts, learner: UUID) -> Response:
     more = found[limit - 1].number if len(found) > limit else None
     kept = {"limit": request.args["limit"]} if "limit" in request.args else {}
     disclose(parts, [learner], sight)
-    return answer(Looks([_look(each) for each in found[:limit]]), headers=next_page(parts, route, more, **kept))
+    return answer(Looks([look_of(each) for each in found[:limit]]), headers=next_page(parts, route, more, **kept))
 
 
-def _look(disclosed: Disclosed) -> LookShown:
+def look_of(disclosed: Disclosed) -> LookShown:
+    """The look as its reader sees it."""
     return LookShown(**{name: getattr(disclosed, name) for name in LookShown.__struct_fields__})

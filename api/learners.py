@@ -120,7 +120,7 @@ def get_learner(parts: Parts, learner: UUID) -> Response:
         status_text=say(f"status.{record.status}"),
         identity=None if isinstance(identity, Erased) else person_shown(identity, sight),
         contacts=None if isinstance(contacts, Erased) else contacts,
-        erased=isinstance(identity, Erased),
+        erased=isinstance(identity, Erased) or "identity" in state.privacy.closed,
         record=record,
         links=links_of("learner", learner),
     )

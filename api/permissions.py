@@ -60,6 +60,7 @@ READS: Final[Mapping[str, tuple[str, ...]]] = {
     "learners.list-learners": _FINDERS,
     "learners.search-learners": _FINDERS,
     "learners.get-learner-disclosures": ("coordinator", "data_protection_officer"),
+    "learners.get-learner-subject-file": ("data_protection_officer", "coordinator"),
     "groups.get-attendance": _LEARNER_READERS,
     "groups.list-groups": _LEARNER_READERS,
 }

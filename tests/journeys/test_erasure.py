@@ -29,7 +29,7 @@ from projections.view import View
 from runtime.erasing import AnotherIsErasing, Erasing, pending
 from runtime.keyring import HELD_SECONDS, Keyring, PersonErased
 from runtime.tokens import DevelopmentIssuer
-from tests.api.stack import IDENTIFICATION, NOW, Api, composed, enrolled, identified
+from tests.api.stack import IDENTIFICATION, NOW, Api, composed, enrolled, identified, worker
 from tests.projections.log_of import open_means
 
 OFFICER = "data_protection_officer"
@@ -387,3 +387,38 @@ def test_nobody_holds_a_destroyed_key_when_it_is_said_to_be_erased(
     assert HELD_SECONDS - 1 < sum(waited) < HELD_SECONDS + 1
     before = api.forsa.casebook.load("learner", UUID(learner), position).state
     assert isinstance(api.forsa.keyring.open(UUID(learner), before.identification.identity), Erased)
+
+
+def test_a_subjects_file_says_what_is_held_who_looked_and_what_was_erased(
+    api: Api, projector: Projector, erasing: Erasing
+) -> None:
+    learner = a_whole_path(api)
+    at = f"/v1/learners/{learner}/subject-file"
+    projector.catch_up()
+    api.get(f"/v1/learners/{learner}", "coordinator")
+    file = api.get(at, OFFICER).get_json()
+    said = found_in(api.get(at, OFFICER).get_data(), CANARY)
+    assert said == set(CANARY)
+    assert {each["family"] for each in file["held"]} == {"identity", "contacts", "sensitive"}
+    assert all(each["recorded_at"] for each in file["held"])
+    assert [each["reader"] for each in file["looks"]] == [str(worker("coordinator"))]
+    assert (file["passed_on"], file["erasures"], file["holds"]) == ([], [], [])
+    assert file["profiles"][0]["profile"]["sex"] == "f"
+    looks = api.get(at, OFFICER).get_json()["looks"]
+    assert [each["what"] for each in looks[:2]] == ["learners.get-learner-subject-file"] * 2
+    for role in ("caseworker", "auditor", "operator"):
+        assert api.get(at, role).status_code == 403
+    mine = api.get(at, "coordinator").get_json()["held"]
+    withheld = [each for each in mine if each["withheld"]]
+    assert [(each["family"], each["role"], each["value"]) for each in withheld] == [
+        ("sensitive", "provincial_directorate", None)
+    ]
+    erasure = decided(api, learner, ["identity", "contacts"])
+    projector.catch_up()
+    erasing.run()
+    api.forsa.keyring.forget()
+    after = api.get(at, OFFICER).get_json()
+    assert {each["family"] for each in after["held"] if not each["erased"]} == {"sensitive"}
+    assert after["closed"] == ["identity", "contacts"]
+    assert [each["erasure"] for each in after["erasures"]] == [erasure]
+    assert after["erasures"][0]["erased"] == after["version"]
