@@ -5,7 +5,7 @@ Whoever has no sight of a stream gets the answer an unknown id gets.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -160,19 +160,22 @@ def facts_seen(parts: Parts, sight: Sight | None, facts: Sequence[tuple[int | No
     """
     if sight is not None:
         return [sight.sees(version, _id_in(said, "enrolment")) for version, said in facts]
-    named = [_id_in(said, "learner") for _, said in facts]
-    seen = visible(parts, {each for each in named if each is not None})
-    return [each is None or each in seen for each in named]
+    named = [(_id_in(said, "learner"), _id_in(said, "enrolment")) for _, said in facts]
+    shows = names_shown(parts, {learner for learner, _ in named if learner is not None})
+    return [learner is None or shows(learner, enrolment) for learner, enrolment in named]
 
 
-def visible(parts: Parts, learners: Collection[UUID]) -> frozenset[UUID]:
-    """Those of these learners whose record the sender sees something of."""
-    if not learners:
-        return frozenset()
-    streams = parts.casebook.streams.load(list(learners))
+def names_shown(parts: Parts, learners: Collection[UUID]) -> Callable[[UUID, UUID | None], bool]:
+    """Whether another stream's mention of one of these learners, in this enrolment, is shown to the sender."""
+    streams = parts.casebook.streams.load(list(learners)) if learners else {}
     states = {each: fold(KINDS["learner"], stream.events) for each, stream in streams.items() if stream.version}
     sights = {each: sight_on(parts, each, standing_of(state)) for each, state in states.items()}
-    return frozenset(each for each, sight in sights.items() if sight is not None and sight.level != "summary")
+
+    def shows(learner: UUID, enrolment: UUID | None) -> bool:
+        sight = sights.get(learner)
+        return sight is not None and sight.sees(None, enrolment)
+
+    return shows
 
 
 def _id_in(facts: Mapping[str, Any], name: str) -> UUID | None:

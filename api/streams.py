@@ -18,7 +18,7 @@ from api.links import links_of
 from api.parts import Parts
 from api.permissions import sender
 from api.problems import Problem
-from api.seeing import seen, visible
+from api.seeing import names_shown, seen
 from domain.centre import Centre
 from domain.convention import Convention
 from domain.diploma_session import DiplomaSession, Mark
@@ -239,8 +239,9 @@ def _within_sight(parts: Parts, state: Any) -> Any:
     """A session without the candidates of centres that are not the sender's, unless they are of the authority."""
     if not isinstance(state, DiplomaSessionShown) or any(each.org == state.authority for each in sender().acting):
         return state
-    seen = visible(parts, {each.learner for each in state.candidates})
-    return msgspec.structs.replace(state, candidates=[each for each in state.candidates if each.learner in seen])
+    shows = names_shown(parts, {each.learner for each in state.candidates})
+    mine = [each for each in state.candidates if shows(each.learner, each.enrolment)]
+    return msgspec.structs.replace(state, candidates=mine)
 
 
 def _answer_of(shown: Any) -> Any:
