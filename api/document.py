@@ -101,11 +101,11 @@ def _complete(operation: Document, of: Any) -> None:
     operation["responses"] = {"200": _answer("What was asked for.", content)}
     if endpoint in PUBLIC:
         operation["security"] = []
-        _add(operation, ["Language"], _OF_PUBLIC)
+        _add(operation, ["Language", "Request"], _OF_PUBLIC)
         return
     operation["security"] = [{"bearer": []}]
     operation["x-roles"] = list(roles_of(endpoint))
-    _add(operation, ["Role", "Language"], [*_COMMON, *(_OF_BODY if "requestBody" in operation else ())])
+    _add(operation, ["Role", "Language", "Request"], [*_COMMON, *(_OF_BODY if "requestBody" in operation else ())])
     if (replaces := operation.pop("x-command", None)) is not None:
         _add(operation, ["IdempotencyKey", "IfMatch" if replaces else "IfMatchOptional", "Correlation"], _OF_COMMAND)
         _add(operation, [], _OF_REPLACING if replaces else ())
@@ -147,6 +147,11 @@ def _header(name: str, description: str, example: str, *, required: bool = False
 PARAMETERS: Final[Document] = {
     "Role": _header("X-Forsa-Role", "The role to act in, where several of yours may.", "caseworker"),
     "Language": _header("Accept-Language", "ar-MA (the default), fr or en.", "fr"),
+    "Request": _header(
+        "X-Request-Id",
+        "A UUID: names this request in our log and on its answer; made where it is absent.",
+        "0f2c6f0e-9d0c-4b7e-8f3a-6a1d2b3c4d5e",
+    ),
     "Correlation": _header(
         "X-Correlation-Id", "A UUID: the larger act this is part of.", "5f0b9c1e-6a53-4f0e-9d6b-0a6f6f727361"
     ),
