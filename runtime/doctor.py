@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from runtime.settings import DEVELOPMENT_ISSUER, Settings, SettingsError, read_s
 OLDEST_SERVER: Final = 150000
 SKEW_SECONDS: Final = 2.0  # a token is believed 30 s early or late; more skew than this deserves a look
 LAG_SECONDS: Final = 10.0
+STUCK_AFTER: Final = timedelta(hours=1)  # an erasure takes seconds, and minutes while a view is rebuilt
 # In the server's log these would repeat a statement's values, and with them names of people.
 DISCREET: Final = {
     "log_min_error_statement": ("fatal", "panic"),
@@ -57,7 +59,7 @@ def examine(environ: Mapping[str, str]) -> list[Finding]:
     findings += _on(settings.keys_database_url, "keys database", (_master_key_of(settings),))
     findings += _on(settings.owner_database_url, "log as its owner", (_migrations(LOG),))
     findings += _on(keys_owner_dsn(settings), "keys as their owner", (_migrations(KEYS),))
-    findings += _on(settings.projector_database_url, "views", (_views, _leftovers, _parked))
+    findings += _on(settings.projector_database_url, "views", (_views, _leftovers, _parked, _erasures))
     return findings + _issuer_keys(settings)
 
 
@@ -225,6 +227,21 @@ def _parked(connection: psycopg.Connection[Any]) -> Iterator[Finding]:
     said = "; ".join(f"{view}: {count} streams ({exception})" for view, count, exception in rows)
     fix = "they answer stale; `forsa parked` lists them: deploy the fix of that error, then `forsa parked --retry`"
     yield Finding("parked rows", said or "none", fix if rows else "")
+
+
+def _erasures(connection: psycopg.Connection[Any]) -> Iterator[Finding]:
+    """Decided erasures that nobody carried out within the hour, and erased bytes that stayed longer than a day."""
+    from runtime.erasing import pending
+    from runtime.rewriting import is_due
+
+    stuck = [each for each in pending(connection) if datetime.now(UTC) - each.decided_at > STUCK_AFTER]
+    said = ", ".join(f"{each.erasure} of learner {each.learner}, decided {each.decided_at:%F %H:%M}" for each in stuck)
+    fix = "start the projector, which carries them out, or run `forsa erase run`; its output and log say what waits"
+    yield Finding("erasures", f"not carried out: {said}" if stuck else "all carried out", fix if stuck else "")
+    late = is_due(connection, timedelta(hours=24))
+    fix = "run `forsa erase rewrite`, when the server is quiet; the projector's log says why it could not"
+    said = "the bytes of erasures older than a day" if late else "no erased bytes older than a day"
+    yield Finding("files of the directory and the keys", said, fix if late else "")
 
 
 def _one(connection: psycopg.Connection[Any], query: str) -> str:
