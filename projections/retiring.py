@@ -11,7 +11,7 @@ import psycopg
 from projections import ALL_VIEWS
 from projections.projector import connect
 from projections.rebuild import alone, beside
-from projections.tables import drop_view, lock_view, unlock_view, untended
+from projections.tables import drop_view, ensure_tables, lock_view, unlock_view, untended
 from projections.view import View
 
 
@@ -51,6 +51,7 @@ def retire(dsn: str, views: Sequence[View] = ALL_VIEWS) -> tuple[list[Leftover],
     dropped: list[Leftover] = []
     kept: list[Leftover] = []
     with connect(dsn) as connection, alone(connection, []):
+        ensure_tables(connection, [])
         for each in leftovers(connection, views):
             (dropped if _drop(connection, each) else kept).append(each)
     return dropped, kept

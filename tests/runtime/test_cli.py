@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from threading import Event
@@ -30,6 +31,7 @@ from runtime.demo.telling import id_of
 from runtime.settings import read_settings
 from runtime.tokens import development_issuer
 from runtime.wiring import Forsa, compose, open_means
+from tests.projections import release_1
 from tests.projections.log_of import picky
 from tests.runtime.forsa_run import ROOT, clean_environment
 from tests.runtime.issuer import serving
@@ -225,6 +227,20 @@ def test_a_rebuild_of_a_view_that_is_none_names_those_that_are(environment: dict
 def test_a_projector_that_does_not_run_is_not_healthy(environment: dict[str, str], capsys: Printed) -> None:
     assert main(["health", "projector"]) == 3
     assert "nobody keeps these views" in capsys.readouterr().err
+
+
+def test_what_an_ended_release_left_is_retired_and_what_another_tends_is_kept(
+    environment: dict[str, str], projector_dsn: str, forsa: Forsa, capsys: Printed
+) -> None:
+    assert main(["views", "retire"]) == 0
+    assert "no version of a view is left over" in capsys.readouterr().out
+    mapper, keyring = open_means(forsa.settings)
+    with closing(keyring), closing(Projector(projector_dsn, mapper, keyring, views=release_1.VIEWS)) as earlier:
+        earlier.step()
+        assert main(["views", "retire"]) == 1
+        assert "another release uses it: learner_directory_v1, learner_record_v1" in capsys.readouterr().err
+    assert main(["views", "retire", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"dropped": ["learner_directory_v1", "learner_record_v1"], "kept": []}
 
 
 # ── tokens ──
@@ -487,6 +503,11 @@ def test_doctor_finds_nothing_else_where_nobody_projects(durable: None, seeded: 
         ("update forsa_migrations set sha256 = 'x' where number = 1", "migrations of the log", "restore"),
         ("grant insert on forsa_events to forsa_web", "log's protection", "forsa_web"),
         ("update views.view_state set position = 0", "view lag", "forsa rebuild"),
+        (
+            "insert into views.view_state (view, version) values ('learner_record', 1)",
+            "views of other releases",
+            "forsa views retire",
+        ),
         (
             "insert into records.parked values ('entries', 1, gen_random_uuid(), 7, 'KeyError')",
             "parked rows",
