@@ -7,17 +7,21 @@ without a round trip finds it. So a restart that is over is seen by nobody; what
 from __future__ import annotations
 
 import select
+import time
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 import psycopg
 from psycopg import Connection, conninfo
+from psycopg.abc import PQGen
+from psycopg.rows import Row
 from psycopg_pool import ConnectionPool
 
 T = TypeVar("T")
 C = TypeVar("C", bound=Connection[Any])
 
 WAIT_SECONDS: Final = 2.0  # most that a caller waits for a connection
+SILENCE_SECONDS: Final = 12.0  # a server that lives has ended any statement of SESSION's by then
 AGAIN_SECONDS: Final = 0.25  # between attempts to reach a server that is away
 ENDED: Final = select.POLLIN | select.POLLRDHUP
 READ_ONLY: Final = (b"default_transaction_read_only", b"in_hot_standby")  # the server reports them unasked, since 14
@@ -35,6 +39,23 @@ ASKED: Final[dict[str, Any]] = {
     "keepalives_count": 3,
     "application_name": "forsa",
 }
+
+
+class Line(Connection[Row]):
+    """A connection that is given up where the server has not answered long after its own time-outs were due.
+
+    Else a server that hangs, its disk or its host, would hold every thread that asks it, also those of /livez.
+    """
+
+    def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
+        """As psycopg waits, but never for ever. Raises OperationalError; the connection is closed then."""
+        began, most = time.monotonic(), timeout or SILENCE_SECONDS
+        try:
+            return super().wait(gen, interval, most)
+        except psycopg.OperationalError:
+            if time.monotonic() - began >= most:
+                self.close()  # what it asked may still be under way in the server
+            raise
 
 
 def address(dsn: str, options: str = SESSION, **asked: Any) -> str:

@@ -9,7 +9,7 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import class_row
 
-from projections.connections import address, is_lost, refuse_lost
+from projections.connections import Line, address, is_lost, refuse_lost
 
 Pair = tuple[UUID, str]  # (stream, family)
 R = TypeVar("R")
@@ -138,5 +138,5 @@ class KeyRows:
             except psycopg.Error:
                 self.close()
         if self._connection is None:
-            self._connection = psycopg.connect(address(self._dsn, SESSION), autocommit=True)
+            self._connection = Line.connect(address(self._dsn, SESSION), autocommit=True)
         return self._connection

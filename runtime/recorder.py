@@ -30,12 +30,12 @@ from eventsourcing.persistence import (
 )
 from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
 from eventsourcing.utils import strtobool
-from psycopg import Connection, Cursor, conninfo
+from psycopg import Cursor, conninfo
 from psycopg.rows import DictRow, dict_row, tuple_row
 from psycopg_pool import ConnectionPool
 
 from domain.casebook import Appended, Claim, CommandKey
-from projections.connections import WAIT_SECONDS, address, is_lost, open_pool
+from projections.connections import WAIT_SECONDS, Line, address, is_lost, open_pool
 
 TABLE: Final = "forsa_events"  # also the channel that the stock subscription listens on
 PAGE_SIZE: Final = 5_000  # most rows of one page
@@ -129,7 +129,7 @@ class MomentInFuture(ValueError):
     """The moment asked for lies after the database's clock: what will be known then is not known."""
 
 
-class PlainConnection(Connection[DictRow]):
+class PlainConnection(Line[DictRow]):
     """The library's connection, with one cursor of tuples and binary values that is used again and again."""
 
     @cached_property

@@ -26,7 +26,7 @@ from domain.streams import EVENTS
 from domain.values import today_in_casablanca
 from domain.worker import login_value
 from projections import ALL_VIEWS
-from projections.connections import address, open_pool
+from projections.connections import Line, address, open_pool
 from projections.reading import NotLive, Views
 from projections.records.disclosures import DisclosureLog
 from projections.view import View
@@ -168,7 +168,7 @@ def refuse_wrong_master_key(settings: Settings) -> bool:
 
 def reading_pool(dsn: str, size: int) -> Pool:
     """Connections for the views' queries; a caller waits at most two seconds for one."""
-    return open_pool(address(dsn), size, Connection)
+    return open_pool(address(dsn), size, Line)
 
 
 def web_app(settings: Settings, stopping: Callable[[], bool]) -> WSGIApplication:

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -26,6 +27,7 @@ from domain.event import By, Event
 from domain.organisation import LocalName, OrganisationRegistered
 from domain.sealed import clear, fact_of
 from domain.worker import WorkerPerson, WorkerRecorded
+from projections import connections
 from projections.projector import run_projector
 from runtime.embedded_postgres import EmbeddedPostgres
 from runtime.places import Places
@@ -314,24 +316,52 @@ def test_while_it_is_away_everything_is_refused_in_time_and_goes_on_by_itself(se
         assert readiness.away() == []
 
 
-def test_a_server_that_hangs_is_not_ready_in_time(server: EmbeddedPostgres) -> None:
+@contextmanager
+def hanging(server: EmbeddedPostgres) -> Iterator[None]:
     """It takes connections and says nothing: every process of it is stopped."""
+    postmaster = ask(server.url(), "select split_part(pg_read_file('postmaster.pid'), E'\\n', 1)::integer")
+    family = [postmaster, *map(int, Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split())]
+    for pid in family:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in reversed(family):
+            os.kill(pid, signal.SIGCONT)
+
+
+def test_a_server_that_hangs_is_not_ready_in_time(server: EmbeddedPostgres) -> None:
     with forsa_on(server) as forsa:
         worker_of(forsa)
         readiness = Readiness(lambda: first_away(forsa))
-        postmaster = ask(server.url(), "select (regexp_split_to_array(pg_read_file('postmaster.pid'), E'\\n'))[1]::int")
-        family = [postmaster, *map(int, Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split())]
-        for pid in family:
-            os.kill(pid, signal.SIGSTOP)
-        try:
+        with hanging(server):
             began = time.monotonic()
-            answers = at_once(*[readiness.away] * THREADS)
-            assert all(answers)
+            assert all(at_once(*[readiness.away] * THREADS))
             assert time.monotonic() - began < BOUND
-        finally:
-            for pid in reversed(family):
-                os.kill(pid, signal.SIGCONT)
         until(lambda: readiness.away() == [])
+
+
+def test_a_server_that_hangs_holds_no_thread_for_ever(
+    server: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "SILENCE_SECONDS", 1.0)  # for the twelve of a real one
+    with forsa_on(server) as forsa:
+        acts = {**reads_of(forsa, worker_of(forsa)), "append": lambda: forsa.event_log.append(append_of(uuid4()))}
+        fill_pools(forsa)
+        with hanging(server):
+            for _ in range(2):
+                began = time.monotonic()
+                at_once(*[partial(outage, act) for name, act in acts.items() if name != "grants"])
+                assert time.monotonic() - began < 1 + 2 * BOUND
+        until(lambda: is_answered(*acts.values()))
+
+
+def is_answered(*acts: Callable[[], object]) -> bool:
+    try:
+        at_once(*acts)
+    except OUTAGES:
+        return False
+    return True
 
 
 def test_the_projector_goes_on_by_itself(server: EmbeddedPostgres) -> None:
