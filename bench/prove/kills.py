@@ -61,8 +61,7 @@ def _postmaster(running: Running, _chance: random.Random) -> bool:
 def _every_process(running: Running, _chance: random.Random) -> bool:
     """All of PostgreSQL's processes at once, by kill -9: what is in shared memory only is gone."""
     first = running.postmaster()
-    others = children_of(first)
-    return _kill(first) and [_kill(pid) for pid in others] != []
+    return sum(_kill(pid) for pid in (first, *children_of(first))) > 0
 
 
 def _immediate(running: Running, _chance: random.Random) -> bool:
