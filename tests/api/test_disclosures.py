@@ -147,26 +147,23 @@ def first_answer(demo: Watched, endpoint: str, path: str, sent: dict[str, Any]) 
 
 def addresses(demo: Watched) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """(endpoint, path, what else is sent) of every route that reads, on a few streams of each kind."""
-    for kind in KINDS.values():
-        for stream, version in streams_of(demo, kind.name):
-            here, name = f"/v1/{kind.plural}/{stream}", f"{kind.plural}.get-{kind.name}"
-            yield name, here, {}
-            for what in ("timeline", "audit-trail", "possible-commands"):
-                yield f"{name}-{what}", f"{here}/{what}", {}
-            for number in sorted({1, version // 2, version} - {0}):
-                yield f"{name}-event", f"{here}/events/{number}", {}
-            if kind.name == "learner":
-                yield f"{name}-disclosures", f"{here}/disclosures", {}
-    yield "learners.list-learners", "/v1/learners?limit=7", {}
-    yield "learners.list-learners", f"/v1/learners?centre={uuid4()}", {}
-    search = {"method": "POST", "json": {"text": "Amina"}}
-    yield "learners.search-learners", "/v1/learner-searches", search
-    yield "groups.list-groups", "/v1/groups", {}
-    week = monday_of(demo)
-    yield "groups.get-attendance", f"/v1/groups/{WORKSHOP}/attendance?week={week}&component=workshop", {}
+    kinds = {kind.plural: kind.name for kind in KINDS.values()}
+    asked: dict[str, dict[str, Any]] = {
+        "learners.list-learners": {"query_string": "limit=7"},
+        "learners.search-learners": {"method": "POST", "json": {"text": "Amina"}},
+        "groups.get-attendance": {"query_string": f"week={monday_of(demo)}&component=workshop"},
+    }
+    for rule in demo.app.url_map.iter_rules():
+        if rule.endpoint not in READS:
+            continue
+        path = re.sub(r"<uuid:\w+>", "{stream}", rule.rule).replace("<int:version>", "{version}")
+        streams = streams_of(demo, kinds[rule.endpoint.split(".")[0]]) if "{stream}" in path else [(None, 1)]
+        for stream, last in streams:
+            for version in sorted({1, (1 + last) // 2, last}) if "{version}" in path else [last]:
+                yield rule.endpoint, path.format(stream=stream, version=version), asked.get(rule.endpoint, {})
 
 
-def streams_of(demo: Watched, kind: str) -> Sequence[tuple[UUID, int]]:
+def streams_of(demo: Watched, kind: str) -> Sequence[tuple[UUID | None, int]]:
     """Some streams of this kind, the longest first, and their versions."""
     query = (
         "select originator_id, max(originator_version) from forsa_events where topic like %s"
