@@ -21,7 +21,9 @@ from api.commands import rule_of
 from api.examples import EXAMPLES
 from api.permissions import PUBLIC, READS, WRITES
 from domain.casebook import Append, Appended, Casebook
+from domain.event import By
 from domain.kind import CommandSpec
+from domain.learner.identification import IdentifyLearner
 from domain.parameter import NATIONAL
 from domain.reference import code_list
 from domain.streams import COMMANDS, KINDS
@@ -265,3 +267,31 @@ def test_who_holds_nothing_is_refused_everywhere(matrix: Matrix) -> None:
             method = "POST" if "POST" in (rule.methods or ()) else "GET"
             response = matrix.asked(method, _path(rule.rule), "nobody at all", {} if method == "POST" else None)
             assert response.status_code == 403, rule.rule
+
+
+def test_a_learner_out_of_scope_on_a_sheet_is_told_like_one_who_is_not_there(matrix: Matrix) -> None:
+    """Also beside one who is not: which of the two is there cannot be told."""
+    spec = next(each for each in COMMANDS if each.name == "record-attendance")
+    path, login = rule_of(spec).replace(f"<uuid:{spec.stream}>", str(GROUP)), login_of("educator", "own centre")
+    foreign = learner_elsewhere(matrix)
+    nobody = [ident(f"nobody {number}") for number in range(2)]
+    body = _translated(EXAMPLES["RecordAttendance"])
+    told = []
+    for first in (foreign, nobody[0]):
+        rows = [{**body["rows"][0], "learner": str(each)} for each in (first, nobody[1])]
+        headers = {"Idempotency-Key": str(matrix.parts.new_id())}
+        response = matrix.asked("POST", path, login, {**body, "rows": rows}, **headers)
+        assert [each["pointer"] for each in response.get_json()["errors"]] == ["/rows/0/learner", "/rows/1/learner"]
+        said = {name: value for name, value in response.get_json().items() if name != "request_id"}
+        told.append((response.status_code, str(said).replace(str(first), "ID")))
+    assert told[0] == told[1]
+
+
+def learner_elsewhere(matrix: Matrix) -> UUID:
+    """A learner whom another region's association identified."""
+    by = By(actor=ident("somebody"), role="caseworker", org=ident("far association"), src="api")
+    said = {"province": "LAA", "source": "self", "names": [{"given": "سلمى"}], "sex": "f"}
+    learner = ident("learner elsewhere")
+    command = msgspec.convert({**said, "learner": str(learner)}, IdentifyLearner)
+    matrix.forsa.casebook.execute(command, by)
+    return learner
