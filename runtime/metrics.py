@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import psycopg
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -30,6 +31,9 @@ BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 MOST_REASONS: Final = 40  # of refused tokens; one that is new after so many counts as "other"
 MOST_PARKED: Final = 1_000  # counted, not more
 
+POOL_SECONDS: Final = 1.0  # between two looks at the pools
+
+M = TypeVar("M", Counter, Histogram)
 PoolStand = Callable[[], Mapping[str, int]]  # psycopg_pool's get_stats
 
 
@@ -53,20 +57,40 @@ class WebMetrics:
         release_of = Gauge("forsa_release", "Always 1.", ("release",), registry=of, multiprocess_mode="max")
         release_of.labels(release).set(1)
         self._reasons: set[str] = set()
-        self.pools: dict[str, PoolStand] = {}
+        self._children: dict[Any, Any] = {}
 
     def answered(self, answered: Answered) -> None:
-        """The request is counted, and how the pools stand after it."""
-        self._requests.labels(answered.route, answered.method, answered.status).inc()
-        self._seconds.labels(answered.route).observe(answered.seconds)
+        """The request is counted."""
+        self._of(self._requests, answered.route, answered.method, str(answered.status)).inc()
+        self._of(self._seconds, answered.route).observe(answered.seconds)
         if answered.code is not None:
-            self._refusals.labels(answered.code).inc()
+            self._of(self._refusals, answered.code).inc()
         if answered.outage is not None:
-            self._outages.labels(answered.outage).inc()
-        for name, stand in self.pools.items():
+            self._of(self._outages, answered.outage).inc()
+
+    def _of(self, metric: M, *labels: str) -> M:
+        """The metric's child for these labels, found once: looking for it costs more than counting."""
+        found: M | None = self._children.get((metric, labels))
+        if found is None:
+            found = self._children[metric, labels] = metric.labels(*labels)
+        return found
+
+    def look_at(self, pools: Mapping[str, PoolStand]) -> None:
+        """How these pools stand is what the figures say."""
+        for name, stand in pools.items():
             stats = stand()
             self._in_use.labels(name).set(stats.get("pool_size", 0) - stats.get("pool_available", 0))
             self._waiting.labels(name).set(stats.get("requests_waiting", 0))
+
+    def watch(self, pools: Mapping[str, PoolStand]) -> None:
+        """From now on they are looked at every second, from a thread of its own, also while nobody asks anything."""
+
+        def look() -> None:
+            while True:
+                self.look_at(pools)
+                time.sleep(POOL_SECONDS)
+
+        threading.Thread(target=look, name="pools", daemon=True).start()
 
     def appended(self, outcome: str, events: int = 0) -> None:
         """One append ended so; `events` were stored."""

@@ -181,9 +181,10 @@ def web_app(settings: Settings, stopping: Callable[[], bool]) -> WSGIApplication
 
     metrics = WebMetrics(RELEASE)
     forsa = compose(settings, meter=metrics)
-    metrics.pools = {"log": forsa.event_log.pool_stand, "views": forsa.pool.get_stats}
     app = create_app(with_limits(api_parts(forsa, token_verifier(settings), metrics, stopping), settings))
-    serve_metrics(metrics.registry, settings.metrics_host, settings.metrics_port)
+    if settings.metrics_port:
+        metrics.watch({"log": forsa.event_log.pool_stand, "views": forsa.pool.get_stats})
+        serve_metrics(metrics.registry, settings.metrics_host, settings.metrics_port)
     return app
 
 

@@ -37,7 +37,7 @@ def shown(metrics: WebMetrics | ProjectorMetrics) -> str:
 
 def test_requests_are_counted_by_what_they_were_answered() -> None:
     metrics = WebMetrics("1.2.3")
-    metrics.pools = {"log": lambda: {"pool_size": 4, "pool_available": 1, "requests_waiting": 2}, "views": dict}
+    metrics.look_at({"log": lambda: {"pool_size": 4, "pool_available": 1, "requests_waiting": 2}, "views": dict})
     for status, code, outage in ((200, None, None), (409, "seat-taken", None), (503, "unavailable", "NotDisclosed")):
         metrics.answered(Answered("learners.enrol-learner", "POST", status, code, outage, 0.03))
     text = shown(metrics)
