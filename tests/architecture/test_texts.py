@@ -26,7 +26,8 @@ FLAGS = (
     "missing-arabic-name", "missing-latin-name", "starts-before-exit",
 )  # fmt: skip
 PROBLEMS = (
-    "unauthenticated", "not-your-role", "not-found", "method-not-allowed", "unsupported-media-type", "body-too-large",
+    "unauthenticated", "not-your-role", "not-in-your-scope", "not-found", "method-not-allowed",
+    "unsupported-media-type", "body-too-large",
     "malformed-json", "duplicate-json-key", "bad-character", "invalid-body", "unknown-field", "missing-field",
     "wrong-type", "bad-date", "bad-uuid", "idempotency-key-missing", "idempotency-key-reused", "if-match-missing",
     "stale-version", "as-of-in-future", "at-least-ahead", "at-least-not-reached", "bad-cursor", "unavailable",

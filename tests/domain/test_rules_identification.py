@@ -158,7 +158,7 @@ def test_a_derogation_of_another_season_or_rule_does_not(granted: object) -> Non
 
 def test_a_derogation_taken_back_admits_no_longer() -> None:
     history = (*born(date(2004, 6, 1)), (AMINA, DEROGATION_GRANTED))
-    taken_back = given(*history).when(WithdrawFact(learner=AMINA, version=6, why=TAKE_BACK), by=CASEWORKER)
+    taken_back = given(*history).when(WithdrawFact(learner=AMINA, version=6, why=TAKE_BACK), by=DIRECTORATE)
     taken_back.accepted().when(ENROL, by=CASEWORKER).refused(AgeOutsideBand)
 
 
