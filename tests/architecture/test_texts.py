@@ -48,7 +48,9 @@ WANTED = {
     *(f"family.{name}" for name in FAMILIES),
 }
 # Families of words that sentences use, beside the keys that are asked for by name.
-WORDS = {"bad-text", "family", "funding-part", "session-part", "rule", "transfer-answer", "verified-by", "word", "count"}
+WORDS = {
+    "bad-text", "family", "funding-part", "session-part", "rule", "transfer-answer", "verified-by", "word", "count",
+}  # fmt: skip
 
 each_language = pytest.mark.parametrize("language", LANGUAGES)
 each_key = pytest.mark.parametrize("key", sorted(keys()))
