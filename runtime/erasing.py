@@ -105,7 +105,7 @@ class Erasing:
         """`wait` is how the run waits until no process holds a destroyed key any more: settle_seconds after it died."""
         self._projector_dsn, self._keys_dsn = projector_dsn, keys_dsn
         self._event_log, self._keyring = event_log, keyring
-        self._now, self._wait, self._settle_seconds = now, wait, settle_seconds
+        self._now, self._wait, self.settle_seconds = now, wait, settle_seconds
 
     def run(self, *, learner: UUID | None = None, report: Report = nobody_asks) -> Result:
         """Every erasure that can be is carried out and recorded, up to AT_ONCE of them; of one learner where given.
@@ -126,7 +126,7 @@ class Erasing:
 
     def _destroy(self, keys: psycopg.Connection[Any], ready: Sequence[Pending], report: Report) -> None:
         """The families' keys are destroyed, and no process holds one of them any more."""
-        since = self._settle_seconds
+        since = self.settle_seconds
         for each in ready:
             if each.whole:
                 self._keyring.destroy_person(each.learner)
@@ -134,8 +134,8 @@ class Erasing:
                 self._keyring.destroy(each.learner, each.families)
             report("keys", each.learner)
             since = min(since, _keys_left(keys, each)[2])
-        if since < self._settle_seconds:
-            self._wait(self._settle_seconds - since + A_MOMENT)
+        if since < self.settle_seconds:
+            self._wait(self.settle_seconds - since + A_MOMENT)
 
     def _is_recorded(
         self, connection: psycopg.Connection[Any], keys: psycopg.Connection[Any], each: Pending, report: Report
@@ -158,7 +158,7 @@ class Erasing:
         reached = purging.reached(connection)
         found = [
             CheckedItem("views", each.position <= reached.position, reached.views),
-            CheckedItem("keys", open_keys == 0 and seconds >= self._settle_seconds, destroyed),
+            CheckedItem("keys", open_keys == 0 and seconds >= self.settle_seconds, destroyed),
         ]
         if "identity" in each.families:
             rows, tables = purging.left(connection, each.learner)

@@ -18,7 +18,7 @@ from domain.arabic import fold, phonetic
 
 TABLES: Final[LiteralString] = """
 select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
- where c.relkind in ('r', 'm', 'p') and n.nspname !~ '^pg_toast' and n.nspname <> 'information_schema'
+ where c.relkind in ('r', 'm', 'p') and n.nspname !~ '^pg_(toast|temp)' and n.nspname <> 'information_schema'
    and (n.nspname <> 'pg_catalog' or c.relname in ('pg_largeobject', 'pg_statistic')) order by 1, 2
 """
 CHUNK: Final = 1 << 20
