@@ -19,6 +19,7 @@ from bench.prove.world import World
 # Name → module.function of this package, called (world, quick=…, seed=…) → {check: Check}.
 PROOFS: Final = {
     "kills": "kills.prove",
+    "erasures": "erasures.prove",
 }
 
 
