@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import closing
 from uuid import UUID, uuid4
 
 import msgspec
@@ -523,3 +524,20 @@ def _inverse(x: int) -> int:
         power = _times(power, power)
         result = _times(result, power)
     return result
+
+
+def test_the_generation_that_the_facts_state_is_opened_by_whoever_needs_it_first(keys_role_dsn: str) -> None:
+    """An act that was cut short after the ground was stated leaves nothing to repair."""
+    with closing(keyring(keys_role_dsn)) as keys, closing(keyring(keys_role_dsn)) as another:
+        keys.prepare([(STREAM, "identity")])
+        with pytest.raises(KeyInUse):
+            keys.open_generation(STREAM, "identity", 2)
+        keys.destroy(STREAM, ["identity"])
+        for opens in (keys, another, keys):
+            opens.open_generation(STREAM, "identity", 2)
+            assert sealed_name(opens, STREAM).sealed.f == "identity.2"
+        with pytest.raises(UnknownKey):
+            keys.open_generation(STREAM, "identity", 4)
+        keys.destroy_person(STREAM)
+        with pytest.raises(PersonErased):
+            keys.open_generation(STREAM, "identity", 3)
