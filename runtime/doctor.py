@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 import psycopg
 
+from projections.connections import address
 from runtime.databases import PROCESS_NEEDS, keys_owner_dsn
 from runtime.key_sources import BadKeySet, keys_now
 from runtime.migrate import KEYS, LOG, ROLES, migrations_in
@@ -81,7 +82,7 @@ Check = Callable[[psycopg.Connection[Any]], Iterator[Finding]]
 def _on(dsn: str, name: str, checks: tuple[Check, ...]) -> list[Finding]:
     """The findings of these checks on one connection, or that there is none."""
     try:
-        connection = psycopg.connect(dsn, autocommit=True, connect_timeout=3)
+        connection = psycopg.connect(address(dsn, ""), autocommit=True)
     except psycopg.OperationalError as unreached:
         said = str(unreached).strip().splitlines()[0]
         fix = "start the server or correct the address and login in the settings; `forsa migrate` makes databases"

@@ -25,6 +25,7 @@ from domain.parameter import SINGLETONS
 from domain.streams import KINDS, fold
 from domain.values import today_in_casablanca
 from projections import purging
+from projections.connections import address
 from projections.projector import connect
 from runtime.keyring import HELD_SECONDS, Keyring
 from runtime.store import EventLog
@@ -117,7 +118,7 @@ class Erasing:
                 raise AnotherIsErasing
             asked = [each for each in pending(connection) if learner in (None, each.learner)]
             ready = _passed(connection, asked)[:AT_ONCE]
-            with psycopg.connect(self._keys_dsn, autocommit=True, connect_timeout=2) as keys:
+            with psycopg.connect(address(self._keys_dsn, ""), autocommit=True) as keys:
                 self._destroy(keys, ready, report)
                 ready = _passed(connection, ready)  # a projector may have begun in between: its pages come first
                 _purge(connection, ready, report)

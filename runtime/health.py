@@ -10,6 +10,7 @@ from typing import Final
 import psycopg
 
 from projections import ALL_VIEWS
+from projections.connections import address
 from projections.tables import untended
 from projections.view import View
 from runtime.settings import Settings
@@ -48,5 +49,5 @@ def of_projector(settings: Settings, views: Sequence[View] = ALL_VIEWS) -> str |
 
 def untended_views(dsn: str, views: Sequence[View] = ALL_VIEWS) -> Sequence[str]:
     """Views of this release that no projector works on and no rebuild is making."""
-    with psycopg.connect(dsn, connect_timeout=WAIT_SECONDS) as connection:
+    with psycopg.connect(address(dsn, "")) as connection:
         return untended(connection, [view.id for view in views])

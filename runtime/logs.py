@@ -22,7 +22,8 @@ FIELDS: Final = frozenset(
         "status", "stream", "version", "view", "what", "worker",
     }
 )  # fmt: skip
-QUIET: Final = ("psycopg.pool", "asyncio", "eventsourcing")  # what they say at warning and above is enough
+# Above these levels what they say is enough: the pool would say several times a second that a server is away.
+QUIET: Final = {"psycopg.pool": logging.ERROR, "asyncio": logging.WARNING, "eventsourcing": logging.WARNING}
 
 
 def configure_logging(log_format: str, *, verbose: bool = False) -> None:
@@ -53,8 +54,8 @@ def configure_logging(log_format: str, *, verbose: bool = False) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.DEBUG if verbose else logging.INFO)
-    for name in QUIET:
-        logging.getLogger(name).setLevel(logging.WARNING)
+    for name, level in QUIET.items():
+        logging.getLogger(name).setLevel(level)
 
 
 def _error_without_values(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

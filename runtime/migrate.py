@@ -17,6 +17,8 @@ import msgspec
 import psycopg
 from psycopg import Connection, conninfo, sql
 
+from projections.connections import address
+
 HERE: Final = Path(__file__).parent / "migrations"
 LOG: Final = HERE / "log"
 KEYS: Final = HERE / "keys"
@@ -76,7 +78,7 @@ def migrate(dsn: str, folder: Path, *, owner: str | None = None) -> list[str]:
     Raises MigrationError for an edited file, or a database that is newer than this release.
     """
     files = migrations_in(folder)
-    with psycopg.connect(dsn, autocommit=True, application_name="forsa migrate") as connection:
+    with psycopg.connect(address(dsn, "", application_name="forsa migrate"), autocommit=True) as connection:
         connection.execute("select pg_advisory_lock(%s)", (LOCK,))
         if owner is not None:
             connection.execute(sql.SQL("set role {}").format(sql.Identifier(owner)))
@@ -142,7 +144,7 @@ def prepare(log_dsn: str, keys_dsn: str, *, passwords: Mapping[str, str] | None 
 
 def missing_protections(web_dsn: str) -> list[MissingProtection]:
     """What does not protect the log from this login and this server; empty when all is well. Changes nothing."""
-    with psycopg.connect(web_dsn, application_name="forsa doctor") as connection:
+    with psycopg.connect(address(web_dsn, "", application_name="forsa doctor")) as connection:
         connection.execute("set transaction read only")
         login = connection.info.user
         found = [
@@ -175,7 +177,7 @@ _SETTINGS: Final = (
 
 def _run(dsn: str, text: LiteralString) -> None:
     """The statements are executed in one transaction; {database} stands for the connected database."""
-    with psycopg.connect(dsn, application_name="forsa migrate") as connection:
+    with psycopg.connect(address(dsn, "", application_name="forsa migrate")) as connection:
         connection.execute("set client_min_messages = warning")
         # Grants on one object from two sessions at once fail with "tuple concurrently updated".
         connection.execute("select pg_advisory_xact_lock(%s)", (LOCK,))
@@ -186,7 +188,7 @@ def _run(dsn: str, text: LiteralString) -> None:
 def _ensure_database(dsn: str) -> None:
     name = str(conninfo.conninfo_to_dict(dsn)["dbname"])
     try:
-        psycopg.connect(dsn, application_name="forsa migrate").close()
+        psycopg.connect(address(dsn, "", application_name="forsa migrate")).close()
     except psycopg.OperationalError as refused:  # libpq tells the reason in words only, in any language
         with _maintenance(dsn) as connection:
             if connection.execute("select from pg_database where datname = %s", (name,)).fetchone():
@@ -206,7 +208,7 @@ def _create_database(connection: _Connection, name: str, refused: psycopg.Operat
 @contextmanager
 def _maintenance(dsn: str) -> Iterator[_Connection]:
     """Roles and databases belong to the whole server, so the lock must be had in a database that all share."""
-    with psycopg.connect(conninfo.make_conninfo(dsn, dbname="postgres"), autocommit=True) as connection:
+    with psycopg.connect(address(conninfo.make_conninfo(dsn, dbname="postgres"), ""), autocommit=True) as connection:
         connection.execute("select pg_advisory_lock(%s)", (LOCK,))
         yield connection
 
