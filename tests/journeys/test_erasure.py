@@ -202,13 +202,16 @@ def rows_digest(dsn: str, view: View) -> tuple[int, int]:
 
 
 def test_it_waits_for_a_view_that_has_not_passed_the_decision(
-    api: Api, projector: Projector, erasing: Erasing, keyring: Keyring
+    api: Api, projector: Projector, erasing: Erasing, keys_dsn: str
 ) -> None:
     """Else a page under way could write the name again after it was looked for."""
     learner = identified(api)
     projector.catch_up()
     decided(api, learner)
     assert (erasing.run().done, erasing.run().waiting) == (0, 1)
+    with psycopg.connect(keys_dsn) as connection:
+        destroyed = connection.execute("select count(*) from keys where wrapped is null").fetchone()
+    assert destroyed == (0,), "no key dies before"
     assert "identity" in state(api, learner).privacy.closed
     projector.catch_up()
     assert erasing.run().done == 1

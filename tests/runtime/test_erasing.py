@@ -183,6 +183,18 @@ def test_a_rewrite_is_due_within_a_day_of_an_erasure_and_not_again(forsa: Forsa,
         assert not is_due(connection, timedelta(0))
 
 
+def test_the_projectors_process_takes_old_erasures_out_of_the_files_by_itself(
+    forsa: Forsa, projector_dsn: str, log_dsn: str
+) -> None:
+    erased(forsa)
+    with erasing_of(forsa.settings) as erasing:
+        erasing.run()
+    with psycopg.connect(log_dsn, autocommit=True) as connection:
+        connection.execute("update forsa_events set recorded_at = recorded_at - interval '21 hours'")
+    with psycopg.connect(projector_dsn, autocommit=True) as connection, following(forsa.settings):
+        until(lambda: not is_due(connection, timedelta(0)))
+
+
 def _rewritten(settings: Settings) -> None:
     rewrite(settings.projector_database_url, settings.keys_database_url, partial(open_means, settings))
 
