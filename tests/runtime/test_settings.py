@@ -31,6 +31,19 @@ def test_an_empty_environment_is_enough_for_a_command_that_needs_nothing() -> No
     assert read_settings({"FORSA_HOST": ""}).host == "127.0.0.1"
 
 
+def test_an_address_may_name_a_primary_and_its_standby() -> None:
+    pair = "postgresql://web:hidden@a.example,b.example:5432,5433/forsa"
+    settings = read_settings({"FORSA_DATABASE_URL": pair})
+    assert settings.database_url == pair
+    shown = {name: value for name, value, _ in describe(settings)}["FORSA_DATABASE_URL"]
+    assert ("a.example,b.example" in shown, "hidden" in shown) == (True, False)
+    beside = pair.replace("web", "keys")
+    assert (
+        "keys stand in a database of their own"
+        in errors_of({"FORSA_DATABASE_URL": pair, "FORSA_KEYS_DATABASE_URL": beside})[0]
+    )
+
+
 def test_other_addresses_of_the_log_fall_back_to_the_first() -> None:
     settings = read_settings({"DATABASE_URL": LOG})
     assert settings.database_url == settings.projector_database_url == settings.owner_database_url == LOG
