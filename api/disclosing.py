@@ -32,7 +32,7 @@ _HISTORIES: Final = frozenset(
 DISCLOSING: Final = (
     _STATES
     | _HISTORIES
-    | {"learners.list-learners", "learners.search-learners", "groups.get-attendance"}
+    | {"learners.list-learners", "learners.search-learners", "learners.look-up-learner", "groups.get-attendance"}
     | {
         "learners.get-learner-possible-commands",
         "learners.get-learner-disclosures",
@@ -75,6 +75,7 @@ def disclose(parts: Parts, subjects: Iterable[UUID], *sights: Sight | None, posi
             role=who.role,
             org=who.org,
             what=str(request.endpoint),
+            why=next((str(each.emergency) for each in sights if each and each.emergency), None),
             shown="; ".join(sorted({NAMED if each is None else each.said for each in sights})),
             as_of_position=position if "as_of" in request.args else None,
             subjects=ids,

@@ -19,6 +19,7 @@ from api.forms import Form, Text
 from api.languages import say
 from api.links import links_of, self_link
 from api.parts import Parts
+from api.permissions import sender
 from api.preconditions import asked_position, refuse_unreached
 from api.problems import Problem, bad_parameter
 from api.seeing import admitted_learner, person_shown, reach, shown, sight_on
@@ -29,6 +30,7 @@ from domain.learner.standing import Standing
 from domain.learner.state import LIFE_CYCLE, Learner
 from domain.sealed import Erased, SealedFact
 from domain.streams import KINDS, fold
+from domain.values import BadText, clean_file_number
 from projections.learner_directory import Found, SearchPlace
 from projections.learner_record import LearnerRecord, record_of
 from projections.within import RELATIONS
@@ -89,6 +91,19 @@ class SearchForm(Form):
     text = Text(required=True, metadata={"description": "A name, a file number or an identifier."})
 
 
+class LearnerKnown(msgspec.Struct, frozen=True):
+    """The learner who has this file number, without a word about them."""
+
+    learner: UUID
+    links: dict[str, str]  # what can be asked for without being responsible
+
+
+class LookupForm(Form):
+    """A file number, as it is printed on every paper of a learner."""
+
+    file_number = Text(required=True, metadata={"description": "As printed on every paper of the learner."})
+
+
 def register_learners(parts: Parts, blueprint: ForsaBlueprint) -> None:
     """The routes of reading learners."""
     get, listed = partial(get_learner, parts), partial(list_learners, parts)
@@ -100,6 +115,12 @@ def register_learners(parts: Parts, blueprint: ForsaBlueprint) -> None:
         """Find learners by a name in Arabic or French spelling, a file number or an identifier. Stores nothing."""
         return search_learners(parts, sent["text"])
 
+    @blueprint.body(LookupForm, {"file_number": "2026-TNG-381157-M"})
+    def look_up(sent: dict[str, Any]) -> Response:
+        """The id of the learner with this file number, whoever is responsible. The look is written down."""
+        return look_up_learner(parts, sent["file_number"])
+
+    add_read(blueprint, "/v1/learner-lookups", "look-up-learner", look_up, LearnerKnown, method="POST")
     rule = "/v1/learner-searches"
     add_read(blueprint, rule, "search-learners", search, LearnersFound, *PAGE, "at_least", method="POST")
 
@@ -156,6 +177,20 @@ def search_learners(parts: Parts, text: str) -> Response:
     mine = {each.learner: (each, sight) for each, sight in sights if sight and sight.level == "full"}
     disclose(parts, mine, *(sight for _, sight in mine.values()))
     return answer(LearnersFound([_found(each) for each, _ in mine.values()], found.position), headers=headers)
+
+
+def look_up_learner(parts: Parts, number: str) -> Response:
+    """Who has this file number. Shows the id alone: what comes after it is an emergency access, or a transfer."""
+    try:
+        claim = parts.casebook.streams.digest("file-number", clean_file_number(number))
+    except BadText:
+        raise Problem("not-found") from None
+    learner = parts.casebook.streams.find_claim(claim)
+    if learner is None:
+        raise Problem("not-found")
+    disclose(parts, [learner], None)
+    accesses = f"{self_link('organisation', sender().org)}/emergency-accesses"
+    return answer(LearnerKnown(learner, {"open-emergency-access": accesses}))
 
 
 def _seen(parts: Parts, records: list[LearnerRecord]) -> tuple[list[LearnerRecord], list[Sight]]:

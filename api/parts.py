@@ -72,7 +72,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     disclosures: DisclosureLog
     verify: Callable[[str], Login | None]  # bearer token → login; None where the token proves nothing
     worker_of: Callable[[str, str], UUID | None]  # issuer, subject → the worker's stream id
-    grants_of: Callable[[UUID], Sequence[Held]]  # worker → the grants usable now; unreadable is an outage
+    grants_of: Callable[[UUID, int], Sequence[Held]]  # worker, position to be known → the grants usable now
     site_of: Callable[[UUID], Site | None]  # centre → where it stands and who runs it
     sites: Callable[[], Sequence[Site]]  # every centre's
     body_digest: Callable[[bytes], bytes]  # HMAC with the secret of command bodies

@@ -29,6 +29,7 @@ _FINDERS = ("caseworker", "educator", "coordinator", "counsellor", "provincial_d
 _AUDITORS = (
     "coordinator", "provincial_directorate", "aref", "ministry", "auditor", "en_agent", "data_protection_officer",
 )  # fmt: skip
+WHO_OPENS_EMERGENCIES: Final = next(spec.roles for spec in COMMANDS if spec.name == "open-emergency-access")
 _EVERYBODY = (*_LEARNER_READERS, "accountant", "operator")
 
 _READERS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -59,6 +60,7 @@ READS: Final[Mapping[str, tuple[str, ...]]] = {
     **{name: roles for kind in KINDS.values() for name, roles in _of_kind(kind).items()},
     "learners.list-learners": _FINDERS,
     "learners.search-learners": _FINDERS,
+    "learners.look-up-learner": WHO_OPENS_EMERGENCIES,
     "learners.get-learner-disclosures": ("coordinator", "data_protection_officer"),
     "learners.get-learner-subject-file": ("data_protection_officer", "coordinator"),
     "groups.get-attendance": _LEARNER_READERS,
@@ -133,7 +135,7 @@ def sender() -> Sender:
 
 def _sender(parts: Parts, roles: Sequence[str]) -> Sender:
     worker = _worker(parts)
-    grants = tuple(parts.grants_of(worker))
+    grants = tuple(parts.grants_of(worker, _written()))
     wanted = request.headers.get("X-Forsa-Role")
     if wanted is not None and wanted not in code_list("role").codes:
         raise bad_parameter("X-Forsa-Role", expected=", ".join(roles))
@@ -141,6 +143,12 @@ def _sender(parts: Parts, roles: Sequence[str]) -> Sender:
     if not usable:
         raise _not_your_role(roles)
     return Sender(worker, tuple(sorted(usable, key=lambda each: roles.index(each.role))), grants)
+
+
+def _written() -> int:
+    """The position the sender has written to, as `at_least` says: what it changed in their access counts already."""
+    text = request.args.get("at_least", "")
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
 
 
 def _worker(parts: Parts) -> UUID:

@@ -47,6 +47,11 @@ class Held(Protocol):
         """What an auditor was sent to look at."""
         ...
 
+    @property
+    def emergency(self) -> UUID | None:
+        """The emergency access it comes from."""
+        ...
+
 
 class Site(msgspec.Struct, frozen=True):
     """Where a centre stands and who runs it."""
@@ -81,7 +86,7 @@ class Sight(msgspec.Struct, frozen=True, kw_only=True):
     contacts: bool = False
     episodes: frozenset[UUID] | None = None
     upto: int | None = None
-    emergency: bool = False
+    emergency: UUID | None = None  # what it was opened by, where that is all that shows the learner
 
     @property
     def said(self) -> str:
@@ -148,7 +153,7 @@ def _sight_by(learner: UUID, standing: Standing, held: Held, site_of: SiteOf) ->
     identity, contacts = held.role in SEES_IDENTITY, held.role in SEES_CONTACTS
     if held.scope == "learner":
         at_hand = held.scope_id == str(learner)
-        return Sight(level="full", identity=identity, contacts=contacts, emergency=True) if at_hand else None
+        return Sight(level="full", identity=identity, contacts=contacts, emergency=held.emergency) if at_hand else None
     if held.role == "auditor" or held.scope == "convention":
         return _sight_of_mission(standing, held, site_of)
     if is_responsible(standing, held, site_of):

@@ -31,6 +31,7 @@ class HeldGrant(NamedTuple):
     scope_id: str
     org: UUID  # the organisation whose stream granted it: whom the worker acts for
     mission: Mission | None = None
+    emergency: UUID | None = None
 
 
 class Grants:
@@ -47,12 +48,12 @@ class Grants:
         self._emergencies: dict[UUID, list[EmergencyAccessOpened]] = {}  # worker → accesses opened
         self._left: set[UUID] = set()
 
-    def of(self, worker: UUID, now: datetime, today: date) -> list[HeldGrant]:
+    def of(self, worker: UUID, now: datetime, today: date, at_least: int = 0) -> list[HeldGrant]:
         """The grants this worker may use now. Raises Unreadable where the log was not read for five seconds.
 
-        now: aware UTC; today: the local day. A worker without any is looked up afresh: a first grant works at once.
+        now: aware UTC; today: the local day; at_least: a position that must be known. A worker without any is looked up afresh: a first grant works at once.
         """
-        with self._tail.known() as ask_now:
+        with self._tail.known(at_least) as ask_now:
             if not (found := list(self._held(worker, now, today))):
                 ask_now()
                 found = list(self._held(worker, now, today))
@@ -73,7 +74,7 @@ class Grants:
                 yield HeldGrant(grant.role, grant.scope, grant.scope_id, granter, grant.mission)
         for opened in self._emergencies.get(worker, []):
             if now < opened.until and opened.by.role in roles:  # it widens a role that is still held
-                yield HeldGrant(opened.by.role, "learner", str(opened.learner), opened.by.org)
+                yield HeldGrant(opened.by.role, "learner", str(opened.learner), opened.by.org, None, opened.emergency)
 
     def _apply(self, stream: UUID, state: bytes) -> None:
         match self._decode(state):

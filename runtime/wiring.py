@@ -77,9 +77,9 @@ class Forsa(msgspec.Struct, frozen=True, kw_only=True):
         """The local calendar day, Africa/Casablanca."""
         return today_in_casablanca(self.now())
 
-    def grants_of(self, worker: UUID) -> list[HeldGrant]:
-        """The grants a worker may use now. Raises Unreadable."""
-        return self.grants.of(worker, self.now(), self.today())
+    def grants_of(self, worker: UUID, at_least: int = 0) -> list[HeldGrant]:
+        """The grants a worker may use now, as of this position of the log or later. Raises Unreadable."""
+        return self.grants.of(worker, self.now(), self.today(), at_least)
 
     def holders(self) -> list[tuple[str, UUID]]:
         """(role, worker) of every grant usable now. Raises Unreadable."""

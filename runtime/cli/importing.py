@@ -75,17 +75,19 @@ def _importer(forsa: Forsa, centre: UUID, season: int | None, source: str, worke
 
 
 def _by(forsa: Forsa, centre: UUID, worker: UUID | None) -> Any:
-    """Who acts: the worker named, else the first of the centre who may. Raises Ended where there is none."""
+    """Who acts: the worker named, else the first who may for this centre. Raises Ended where there is none."""
+    from domain.access import covers_site
     from domain.event import By
 
     workers = [worker] if worker else [holder for role, holder in forsa.holders() if role in ROLES]
     for each in workers:
         for grant in forsa.grants_of(each):
-            if grant.role in ROLES and (worker or grant.scope_id == str(centre)):
+            if grant.role in ROLES and covers_site(grant, forsa.sites.of(centre)):
                 return By(actor=each, role=grant.role, org=grant.org, src="import")
-    who = f"Worker {worker} does not hold" if worker else "Nobody of this centre holds"
+    who = f"Worker {worker} does not hold" if worker else "Nobody holds"
+    roles = " or ".join(ROLES)
     raise Ended(
-        PROBLEMS, f"{who} the role {' or '.join(ROLES)} today: grant it first (POST …/organisations/ID/grants)."
+        PROBLEMS, f"{who} the role {roles} for this centre today: grant it first (POST …/organisations/ID/grants)."
     )
 
 

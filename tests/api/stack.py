@@ -67,6 +67,7 @@ class Api:
         """The world stands in the log already."""
         self.forsa = forsa
         now = int(time.time())
+        self.issued_at = now
         self.tokens = {role: issuer.issue(role, now) for role in (*ROLES, "nobody")}
         self.parts = api_parts(forsa, issuer.verifier())
         self.app: Flask = create_app(self.parts)

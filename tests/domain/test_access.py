@@ -53,6 +53,7 @@ class Grant(NamedTuple):
     scope_id: str = ""
     org: UUID = OURS
     mission: Mission | None = None
+    emergency: UUID | None = None
 
 
 def seen(*grants: Grant, standing: Standing = STANDING) -> Sight | None:
@@ -163,8 +164,9 @@ def test_a_mission_may_say_that_names_are_shown() -> None:
 
 
 def test_an_emergency_opens_one_learner_and_says_so() -> None:
-    sight = seen(Grant("coordinator", "learner", str(LEARNER)))
-    assert sight == Sight(level="full", identity=True, contacts=True, emergency=True)
+    opened = ident("emergency")
+    sight = seen(Grant("coordinator", "learner", str(LEARNER), emergency=opened))
+    assert sight == Sight(level="full", identity=True, contacts=True, emergency=opened)
     assert sight.said == "full, emergency"
     assert seen(Grant("coordinator", "learner", str(ident("another")))) is None
 
@@ -185,7 +187,7 @@ PLACES = st.one_of(
     st.sampled_from([("national", ""), ("learner", str(LEARNER)), ("learner", str(ident("another")))]),
 )
 GRANTS = st.lists(
-    st.builds(lambda role, place, org: Grant(role, place[0], place[1], org), ROLES, PLACES, st.sampled_from([OURS, THEIRS])),
+    st.builds(lambda role, at, org: Grant(role, at[0], at[1], org), ROLES, PLACES, st.sampled_from([OURS, THEIRS])),
     max_size=4,
 )
 
