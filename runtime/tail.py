@@ -47,7 +47,7 @@ class Tail:
         self._read_at = self._failed_at = float("-inf")
 
     @contextmanager
-    def known(self, at_least: int = 0) -> Iterator[Callable[[], None]]:
+    def known(self, at_least: int = 0) -> Iterator[Callable[[], bool]]:
         """What was applied may be read, at most a second old if the log is there; the function given asks it now.
 
         at_least: a position of the log it must have come to: who has just written reads what they wrote.
