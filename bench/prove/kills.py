@@ -45,14 +45,12 @@ def _worker(running: Running, chance: random.Random) -> bool:
 
 def _web_server(running: Running, _chance: random.Random) -> bool:
     """The first process of gunicorn, by kill -9; its workers are told by the kernel, and another server is started."""
-    running.kill(WEB)
-    return True
+    return running.kill(WEB)
 
 
 def _projector(running: Running, _chance: random.Random) -> bool:
     """The projector, by kill -9; another one is started."""
-    running.kill(PROJECTOR)
-    return True
+    return running.kill(PROJECTOR)
 
 
 def _postmaster(running: Running, _chance: random.Random) -> bool:

@@ -73,13 +73,15 @@ class Running:
                 return pid
         return 0
 
-    def kill(self, name: str) -> None:
-        """The child was killed and another one started at once; a kill of ours does not count as dying by itself."""
+    def kill(self, name: str) -> bool:
+        """Whether the child ran, was killed, and another one was started at once: no pause, no death by itself."""
         child = self.children[name]
-        with suppress(ProcessLookupError):
-            os.kill(child.pid, signal.SIGKILL)
+        if child.next_start:  # it has died and was reaped: its pid may be anybody's
+            return False
+        os.kill(child.pid, signal.SIGKILL)
         child.wait_for_end(time.monotonic() + READY_SECONDS)
         self.children[name] = self._start(name)
+        return True
 
     def until(self, is_so: Callable[[], object], what: str, seconds: float = READY_SECONDS) -> float:
         """It is so, at this moment (time.monotonic); children that died meanwhile were started again. NotInTime."""
