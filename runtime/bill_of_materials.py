@@ -22,6 +22,7 @@ PERMISSIVE: Final = frozenset(
 )
 # Licences that ask more of whoever passes a program on, each with why it may stay. No other package has them.
 EXCEPTIONS: Final[Mapping[str, tuple[str, str]]] = {
+    "certifi": ("MPL-2.0", "tests only: a list of certificates"),
     "hypothesis": ("MPL-2.0", "tests only; never shipped, not changed"),
     "pathspec": ("MPL-2.0", "checks only; never shipped, not changed"),
     "psycopg": ("LGPL-3.0-only", "a library used as published: imported, not changed, replaceable"),
