@@ -231,7 +231,8 @@ class Caller:
             assert {story for key, story in self.by_id.items() if key in answered} <= {story}, (path, answered)
             assert not any(each.given.encode() in answered for each in self.stories), path
             return
-        shown = {self.by_id[each] for each in UUIDS.findall(answered) if each in self.by_id}
+        # the learner of the address is shown too, also where the body has no line of them
+        shown = {self.by_id[each] for each in UUIDS.findall(answered + path.encode()) if each in self.by_id}
         for each in shown:
             asked = is_asked(holder, each) and ("/timeline" not in path and "/audit" not in path)
             assert is_seen(holder, each) or asked, (holder, each, path)
