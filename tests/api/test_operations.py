@@ -170,8 +170,8 @@ def test_no_line_holds_a_name_a_body_or_a_token(
 ) -> None:
     """Also where something fails whose message repeats a value, as a database's may."""
 
-    def fails(error: Exception) -> Callable[[UUID], Any]:
-        def raised(_: UUID) -> Any:
+    def fails(error: Exception) -> Callable[..., Any]:
+        def raised(*_: object) -> Any:
             raise error
 
         return raised
