@@ -21,6 +21,7 @@ from api.parts import Parts
 from api.permissions import sender
 from api.preconditions import command_key, correlation, expected_version
 from api.problems import CREATED, UNCHANGED, Problem
+from api.remedies import remember_ids
 from api.schema_of import NEW_ID, command_of, schema_of
 from api.scopes import OutOfScope, in_scope
 from domain.casebook import Answer, CommandKey, CommandRow
@@ -85,6 +86,7 @@ def _execute(
 ) -> Response:
     if spec.kind == "parameter" and path[spec.stream] != NATIONAL:
         raise Problem("not-found")  # any id would do for a kind that exists before its first event
+    remember_ids({**sent, **path})
     command = command_of(spec, sent, {**_made_ids(parts, spec, sent), **path})
     expected = expected_version(must=spec.replaces)
     try:

@@ -14,6 +14,7 @@ import msgspec
 from api.blueprint import SmorestApi
 from api.permissions import PUBLIC, roles_of
 from api.problems import STATUS
+from api.remedies import Remedy
 
 Document = dict[str, Any]
 
@@ -51,6 +52,7 @@ class Error(msgspec.Struct, frozen=True, omit_defaults=True):
     params: dict[str, Any]
     pointer: str = ""
     parameter: str = ""
+    acts: list[Remedy] = []  # what makes it right; absent where no command does
 
 
 class ProblemBody(msgspec.Struct, frozen=True, rename={"errors": "errors"}):
@@ -62,6 +64,7 @@ class ProblemBody(msgspec.Struct, frozen=True, rename={"errors": "errors"}):
     detail: str
     code: str
     errors: list[Error] = []
+    acts: list[Remedy] = []
 
 
 def document(api: SmorestApi) -> Document:
@@ -173,6 +176,7 @@ HEADERS: Final[Document] = {
 ABOUT: Final = (
     "Case management of Second Chance Schools. Every act is a POST of a noun of intent under the stream it is about; "
     "every answer carries the log's `position`, and reads take it back as `at_least`. Every refusal is a problem "
-    "(RFC 9457) with a permanent code, a JSON pointer, the rule, and the way out, in Arabic, French and English."
+    "(RFC 9457) with a permanent code, a JSON pointer, the rule, the way out, and the acts that are it, in Arabic, "
+    "French and English; /docs/problems lists them all."
 )
 assert set(STATUS.values()) <= _TITLES.keys() | {405, 414, 431}, "every status has its description"

@@ -19,6 +19,7 @@ from api.links import links_of, self_link
 from api.parts import Parts
 from api.permissions import sender
 from api.problems import Problem
+from api.remedies import Remedy, remedies_of
 from api.scopes import is_actable
 from api.seeing import facts_seen, facts_shown, seen
 from domain.casebook import Loaded
@@ -45,6 +46,7 @@ class ReasonShown(msgspec.Struct, frozen=True):
     detail: str
     way_out: str
     params: dict[str, Any]
+    acts: list[Remedy]  # what makes it right; empty where no command does
 
 
 class CommandShown(msgspec.Struct, frozen=True):
@@ -138,14 +140,18 @@ def _against(parts: Parts, spec: CommandSpec, loaded: Loaded, status: str) -> li
     if spec.name not in allowed:
         # the texts say what the status allows; `in_status` says which statuses allow this command
         when = sorted(each for each, names in life_cycle.items() if spec.name in names)
-        reasons.append(_reason("refusal", "not-allowed-now", status=status, allowed=sorted(allowed), in_status=when))
+        reasons.append(
+            _reason(spec, loaded, "refusal.not-allowed-now", status=status, allowed=sorted(allowed), in_status=when)
+        )
     grants = [each for each in sender().grants if each.role in spec.roles and each.scope != "learner"]
     if not grants:
-        reasons.append(_reason("problem", "not-your-role", roles=list(spec.roles)))
+        reasons.append(_reason(spec, loaded, "problem.not-your-role", roles=list(spec.roles)))
     elif not is_actable(parts, grants, loaded, spec.name):
-        reasons.append(_reason("problem", "not-in-your-scope"))
+        reasons.append(_reason(spec, loaded, "problem.not-in-your-scope"))
     return reasons
 
 
-def _reason(family: str, code: str, **params: Any) -> ReasonShown:
-    return ReasonShown(code, say(f"{family}.{code}", **params), say(f"{family}.{code}.way-out", **params), params)
+def _reason(spec: CommandSpec, loaded: Loaded, key: str, **params: Any) -> ReasonShown:
+    code = key.partition(".")[2]
+    acts = remedies_of(code, params, spec.name, {spec.stream: loaded.stream.id})
+    return ReasonShown(code, say(key, **params), say(f"{key}.way-out", **params), params, acts)

@@ -1,7 +1,8 @@
 """Problems (RFC 9457): every answer that is not what was asked for. The only status codes of the API stand here.
 
 A problem has a permanent code; its texts come from the catalogues by that code. Errors inside it carry a JSON pointer
-(or the name of a header or parameter), the number of the rule in DOMAIN §5, and the way out.
+(or the name of a header or parameter), the number of the rule in DOMAIN §5, the way out, and the acts that are it
+(`api/remedies.py`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import msgspec
 from flask import Response, g, request
 
 from api.languages import TAGS, language, say
+from api.remedies import remedies_of
 from domain.errors import RuleBroken, UnknownStream, code_of
 
 OK: Final = 200
@@ -122,6 +124,8 @@ def problem_response(problem: Problem) -> Response:
     """The problem in the asked language."""
     title, way_out = _words(problem.code, problem.params)
     body = {"title": title, "detail": way_out, "code": problem.code, **problem.more}
+    if acts := remedies_of(problem.code, problem.params):
+        body["acts"] = acts
     return _rendered(STATUS[problem.code], body, problem.findings, problem.headers)
 
 
@@ -191,5 +195,6 @@ def _rendered(status: int, body: dict[str, Any], findings: Sequence[Finding], he
 def _shown(finding: Finding) -> dict[str, Any]:
     detail, way_out = _words(finding.code, finding.params)
     place = {"pointer": finding.pointer} if finding.parameter is None else {"parameter": finding.parameter}
+    acts = remedies_of(finding.code, finding.params)
     return {**place, "code": finding.code, "rule": finding.rule, "detail": detail, "way_out": way_out,
-            "params": dict(finding.params)}  # fmt: skip
+            "params": dict(finding.params), **({"acts": acts} if acts else {})}  # fmt: skip
