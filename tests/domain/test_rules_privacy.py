@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from datetime import date
+from typing import cast
 
 import pytest
 from msgspec.structs import replace as but
@@ -15,6 +17,7 @@ from domain.learner.admission import IdentityErased, StepMissing
 from domain.learner.deciding.privacy import carried_out
 from domain.learner.identification import VerifyIdentity
 from domain.learner.privacy import (
+    LEARNERS_FAMILIES,
     DecidedByRequester,
     DecideErasure,
     ErasedForGood,
@@ -34,6 +37,9 @@ from domain.learner.privacy import (
     StateNewGround,
     WholeIsEveryFamily,
 )
+from domain.reference import code_list
+from domain.sealed import sealed_fields
+from domain.streams import KINDS
 from tests.examples import commands, path
 from tests.examples.path import AMINA
 from tests.examples.people import CASEWORKER, MINISTRY_OFFICE, OPERATOR, id_of
@@ -71,6 +77,11 @@ def decision(*families: str, whole: bool = False) -> DecideErasure:
 def asked(history: History, *families: str) -> History:
     """Amina's request for these families, after this."""
     return (*history, (AMINA, but(ERASURE_REQUESTED, on=history[-1][1].on, families=list(families))))
+
+
+def test_what_may_be_erased_is_every_family_a_learners_facts_are_sealed_with() -> None:
+    sealed = {field.of.FAMILY for event in KINDS["learner"].events for field in sealed_fields(cast("Hashable", event))}
+    assert sealed == set(LEARNERS_FAMILIES) == set(code_list("personal_family").codes)
 
 
 def test_the_same_request_again_changes_nothing() -> None:
