@@ -12,7 +12,7 @@ from msgspec.structs import replace as but
 from domain.casebook import NewEvent
 from domain.errors import KeysDestroyed, NotACode, UnknownCode
 from domain.event import By
-from domain.kind import Command
+from domain.kind import Command, ReasonGiven
 from domain.learner.admission import IdentityErased, StepMissing
 from domain.learner.deciding.privacy import carried_out
 from domain.learner.identification import VerifyIdentity
@@ -42,7 +42,7 @@ from domain.sealed import sealed_fields
 from domain.streams import KINDS
 from tests.examples import commands, path
 from tests.examples.path import AMINA
-from tests.examples.people import CASEWORKER, MINISTRY_OFFICE, OPERATOR, id_of
+from tests.examples.people import CASEWORKER, COORDINATOR, DIRECTORATE, MINISTRY_OFFICE, OPERATOR, id_of
 from tests.examples.places import History
 from tests.examples.privacy import (
     ASKED,
@@ -197,9 +197,9 @@ def test_a_reason_in_ones_own_words_is_sensitive() -> None:
         *asked(path.ATTENDING, "sensitive"),
         (AMINA, but(ERASURE_DECIDED, on=path.ATTENDING[-1][1].on, families=["sensitive"])),
     )
-    worded = but(commands.WITHDRAW_FACT, why=commands.ReasonGiven("entry_error", "elle a dit"))
-    given(*closed).when(worded, by=commands.COORDINATOR).refused(KeysDestroyed(family="sensitive"))
-    given(*closed).when(commands.WITHDRAW_FACT, by=commands.COORDINATOR).accepted()
+    worded = but(commands.WITHDRAW_FACT, why=ReasonGiven("entry_error", "elle a dit"))
+    given(*closed).when(worded, by=COORDINATOR).refused(KeysDestroyed(family="sensitive"))
+    given(*closed).when(commands.WITHDRAW_FACT, by=COORDINATOR).accepted()
 
 
 def test_a_new_ground_opens_the_next_key_once_the_erasure_is_carried_out() -> None:
