@@ -9,6 +9,7 @@ import shlex
 import signal
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import psycopg
@@ -94,9 +95,13 @@ def test_postgres_is_what_its_service_asks_for(postgres: Service, tmp_path: Path
 
 @pytest.mark.parametrize("name", LONG_RUNNING)
 def test_a_service_becomes_healthy_and_ends_cleanly_when_asked(name: str, migrated: Service, tmp_path: Path) -> None:
+    (tmp_path / "beside").mkdir()
     service = forsa(name, migrated, tmp_path)
-    with service.healthy(*SERVICES[name]["command"]) as process:
-        pass
+    with ExitStack() as beside:
+        if name == "web":  # ready once a projector has made the views
+            projector = forsa("projector", migrated, tmp_path / "beside")
+            beside.enter_context(projector.healthy(*SERVICES["projector"]["command"]))
+        process = beside.enter_context(service.healthy(*SERVICES[name]["command"]))
     assert process.returncode == 0, service.log.read_text()
 
 
