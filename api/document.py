@@ -13,7 +13,7 @@ import msgspec
 
 from api.blueprint import SmorestApi
 from api.permissions import PUBLIC, roles_of
-from api.problems import STATUS
+from api.problems import SEE_OTHER, STATUS
 from api.remedies import Remedy
 
 Document = dict[str, Any]
@@ -104,6 +104,8 @@ def _complete(operation: Document, of: Any) -> None:
     operation["responses"] = {"200": _answer("What was asked for.", content)}
     if endpoint in PUBLIC:
         operation["security"] = []
+        if endpoint == "house.problem":
+            operation["responses"][str(SEE_OTHER)] = {"description": "A reader who asks for HTML is led to the page."}
         _add(operation, ["Language", "Request"], _OF_PUBLIC)
         return
     operation["security"] = [{"bearer": []}]

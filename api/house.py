@@ -8,22 +8,27 @@ from importlib import resources
 from typing import Final
 
 import msgspec
-from flask import Flask, Response
+from flask import Flask, Response, request
 
 from api.answers import add_read, answer
 from api.blueprint import ForsaBlueprint, SmorestApi
 from api.document import document
+from api.languages import language
 from api.parts import Parts
-from api.problems import OK, Meaning, Problem, explained
+from api.problem_page import address_of, problem_page
+from api.problems import OK, SEE_OTHER, Meaning, Problem, catalogue_of_codes, explained
 from domain.reference import code_list, list_names
+from domain.texts import LANGUAGES
 from projections.reading import Lag
 
 CACHED: Final = {"Cache-Control": "public, max-age=3600"}  # nothing personal in it
+IN_A_LANGUAGE: Final = {**CACHED, "Vary": "Accept-Language, Accept"}
 PAGE_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none';"
     " frame-ancestors 'none'"
 )
 FILES: Final = {"docs.js": "text/javascript", "docs.css": "text/css"}
+PAGES: Final = {"problems": None, **{f"problems-{each}": each for each in LANGUAGES}}  # None: the language asked for
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -42,6 +47,12 @@ class Status(msgspec.Struct, frozen=True):
     building: int  # views of this release that are not served yet
     parked: int  # streams, counted up to 100
     erasures_pending: int  # decided and not carried out yet
+
+
+class Meanings(msgspec.Struct, frozen=True):
+    """Every code a problem may have."""
+
+    problems: list[Meaning]
 
 
 class CodeShown(msgspec.Struct, frozen=True):
@@ -73,6 +84,7 @@ def register_house(parts: Parts, blueprint: ForsaBlueprint) -> None:
     add_read(blueprint, "/livez", "live", get_live, Health)
     add_read(blueprint, "/readyz", "ready", partial(get_ready, parts), Health)
     add_read(blueprint, "/status", "status", partial(get_status, parts), Status)
+    add_read(blueprint, "/v1/problems", "problems", get_problems, Meanings)
     add_read(blueprint, "/v1/problems/<code>", "problem", get_problem, Meaning)
     add_read(blueprint, "/v1/code-lists", "code-lists", get_code_lists, CodeListNames)
     add_read(blueprint, "/v1/code-lists/<name>", "code-list", get_code_list, CodeListShown)
@@ -98,12 +110,23 @@ def get_status(parts: Parts) -> Response:
     return answer(Status(parts.release, position, parts.now(), views, building, parked, parts.erasures_pending()))
 
 
+def get_problems() -> Response:
+    """Every code a problem may have, with its status, its rule, its texts in the language asked for, and the acts."""
+    return answer(Meanings(catalogue_of_codes()), headers=IN_A_LANGUAGE)
+
+
 def get_problem(code: str) -> Response:
-    """What a problem's code means and the way out, in the language asked for."""
+    """What a problem's code means and the way out, in the language asked for; a browser is led to the page."""
     meaning = explained(code)
     if meaning is None:
         raise Problem("not-found")
-    return answer(meaning, headers=CACHED)
+    if request.accept_mimetypes.best_match(("application/json", "text/html")) == "text/html":
+        return _led_to(address_of(code))
+    return answer(meaning, headers=IN_A_LANGUAGE)
+
+
+def _led_to(address: str) -> Response:
+    return Response(status=SEE_OTHER, headers={**IN_A_LANGUAGE, "Location": address})
 
 
 def get_code_lists() -> Response:
@@ -131,11 +154,11 @@ def register_manual(app: Flask, api: SmorestApi) -> None:
         return _public(made(), "application/json")
 
     def docs() -> Response:
-        response = _public(_file("docs.html"), "text/html")
-        response.headers["Content-Security-Policy"] = PAGE_POLICY
-        return response
+        return _page(_file("docs.html"))
 
     def docs_file(name: str) -> Response:
+        if name in PAGES:
+            return _page(problem_page(PAGES[name] or language()))
         if name not in FILES:
             raise Problem("not-found")
         return _public(_file(name), FILES[name])
@@ -143,6 +166,12 @@ def register_manual(app: Flask, api: SmorestApi) -> None:
     app.add_url_rule("/v1/openapi.json", "manual.openapi", openapi)
     app.add_url_rule("/docs", "manual.docs", docs)
     app.add_url_rule("/docs/<name>", "manual.docs-file", docs_file)
+
+
+def _page(body: bytes) -> Response:
+    response = _public(body, "text/html")
+    response.headers.update({"Content-Security-Policy": PAGE_POLICY, **IN_A_LANGUAGE})
+    return response
 
 
 def _public(body: bytes, mimetype: str) -> Response:

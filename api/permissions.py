@@ -68,7 +68,8 @@ READS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 # No token asked: nothing here is about anybody.
 PUBLIC: Final = frozenset(
-    {"house.live", "house.ready", "house.status", "house.problem", "house.code-lists", "house.code-list"}
+    {"house.live", "house.ready", "house.status", "house.code-lists", "house.code-list"}
+    | {"house.problems", "house.problem"}
     | {"manual.openapi", "manual.docs", "manual.docs-file"}
 )
 WRITES: Final[Mapping[str, tuple[str, ...]]] = {

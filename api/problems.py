@@ -14,12 +14,14 @@ import msgspec
 from flask import Response, g, request
 
 from api.languages import TAGS, language, say
-from api.remedies import remedies_of
+from api.remedies import commands_for, remedies_of
 from domain.errors import RuleBroken, UnknownStream, code_of
+from domain.texts import text
 
 OK: Final = 200
 CREATED: Final = 201
 UNCHANGED: Final = 200
+SEE_OTHER: Final = 303
 NOT_FOUND: Final = 404
 FORM: Final = 422  # the request itself is wrong, whatever is stored
 RULE: Final = 409  # what is stored forbids it
@@ -154,17 +156,28 @@ class Meaning(msgspec.Struct, frozen=True):
     way_out: str
     rule: int
     params: list[str]
+    commands: list[str]  # the acts that make it right; which of them, an error of this code says
 
 
 def explained(code: str) -> Meaning | None:
     """What a code means, in the asked language; None for a code that is none."""
+    return meaning_of(code, language()) if code in STATUS or code in codes_of_rules() else None
+
+
+def catalogue_of_codes() -> list[Meaning]:
+    """Every code there is, in the asked language: those of rules first, by rule; then those of requests, by status."""
+    found = [meaning_of(code, language()) for code in (*codes_of_rules(), *STATUS)]
+    return sorted(found, key=lambda each: (each.code in STATUS, each.rule, each.status, each.code))
+
+
+def meaning_of(code: str, in_language: str) -> Meaning:
+    """What a code means, in this language; where its texts fill data in, the datum's name stands in brackets."""
     rule = codes_of_rules().get(code)
-    if rule is None and code not in STATUS:
-        return None
     names = [name for name in rule.__struct_fields__ if name != "pointer"] if rule else []
-    title, way_out = _words(code, {name: f"[{name}]" for name in names})
+    key, shown = _key(code), {name: f"[{name}]" for name in names}
+    title, way_out = text(key, in_language, **shown), text(f"{key}.way-out", in_language, **shown)
     status = STATUS[code] if rule is None else FORM if code in OF_FORM else RULE
-    return Meaning(code, status, title, way_out, rule.RULE if rule else 0, names)
+    return Meaning(code, status, title, way_out, rule.RULE if rule else 0, names, list(commands_for(code)))
 
 
 def _subclasses(of: type[RuleBroken]) -> Iterator[type[RuleBroken]]:
@@ -175,8 +188,12 @@ def _subclasses(of: type[RuleBroken]) -> Iterator[type[RuleBroken]]:
 
 def _words(code: str, params: Mapping[str, Any]) -> tuple[str, str]:
     """What is wrong and the way out."""
-    key = f"{'problem' if code in STATUS else 'refusal'}.{code}"
+    key = _key(code)
     return say(key, **params), say(f"{key}.way-out", **params)
+
+
+def _key(code: str) -> str:
+    return f"{'problem' if code in STATUS else 'refusal'}.{code}"
 
 
 def _rendered(status: int, body: dict[str, Any], findings: Sequence[Finding], headers: Mapping[str, str]) -> Response:

@@ -135,6 +135,11 @@ def remedies_of(code: str, params: Mapping[str, Any], refused: str = "", ids: Id
     return [_remedy(_SPECS[name], known) for name in _names(code, params, refused)]
 
 
+def commands_for(code: str) -> tuple[str, ...]:
+    """Names of the commands that may make this right."""
+    return tuple(dict.fromkeys(BEFORE.values())) if code == BY_STATUS else REMEDIES.get(code, ())
+
+
 def remember_ids(ids: Mapping[str, Any]) -> None:
     """What this request's command names: the acts that would make it right are about the same streams."""
     g.said_ids = {name: each for name, each in ids.items() if isinstance(each, UUID)}

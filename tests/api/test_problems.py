@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -133,3 +134,35 @@ def _real_ids(api: Api) -> dict[str, str]:
             OUTCOME: str(ident("outcome")),
         }
     return _WORLDS[id(api)]
+
+
+def test_every_code_is_listed_once_with_its_texts_and_its_acts(api: Api) -> None:
+    listed = api.get("/v1/problems", None, Accept_Language="fr").get_json()["problems"]
+    assert sorted(each["code"] for each in listed) == sorted((*codes_of_rules(), *STATUS))
+    for each in listed:
+        assert each == api.get(f"/v1/problems/{each['code']}", None, Accept_Language="fr").get_json()
+    of_full = next(each for each in listed if each["code"] == "group-is-full")
+    assert (of_full["status"], of_full["rule"], of_full["commands"]) == (409, 11, ["open-group"])
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_page_of_codes_explains_each_under_an_anchor_of_its_own(api: Api, language: str) -> None:
+    page = api.get(f"/docs/problems-{language}", None)
+    text = page.get_data(as_text=True)
+    assert (page.status_code, page.mimetype) == (200, "text/html")
+    assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+    assert f'dir="{"rtl" if language == "ar" else "ltr"}"' in text[:100]
+    assert sorted(re.findall(r'<article id="([^"]+)"', text)) == sorted((*codes_of_rules(), *STATUS))
+    assert not re.search(r"https?://|<script|style=|[\u2068{}]|\[[a-z_]+\]", text)
+    assert api.get("/docs/problems", None, Accept_Language=language).get_data(as_text=True) == text
+    for address in set(re.findall(r'href="(/[^"#]+)"', text)):
+        assert api.get(address, None).status_code == 200
+
+
+def test_the_type_of_a_problem_leads_a_reader_to_the_page_and_a_program_to_the_data(api: Api) -> None:
+    address = api.get("/v1/nothing").get_json()["type"]
+    to_a_reader = api.get(address, None, Accept="text/html,application/xhtml+xml,*/*;q=0.8")
+    assert (to_a_reader.status_code, to_a_reader.headers["Location"]) == (303, "/docs/problems#not-found")
+    for accept in ("*/*", "application/json", "application/problem+json, application/json"):
+        assert api.get(address, None, Accept=accept).get_json()["code"] == "not-found"
+    assert "Accept-Language" in to_a_reader.headers["Vary"]
