@@ -190,6 +190,7 @@ def test_nothing_more_is_recorded_of_what_is_decided(history: History) -> None:
     assessed = given(*history).when(commands.ASSESS_ELIGIBILITY, by=CASEWORKER).events()
     assert [event.flags for event in assessed] == [["age-unknown"]]  # type: ignore[attr-defined]  # an assessment
     given(*history).when(commands.ENROL, by=CASEWORKER).refused(StepMissing, StepMissing, IdentityErased)
+    given(*history).when(commands.GRANT_DEROGATION, by=DIRECTORATE).accepted()  # what is sensitive is open still
 
 
 def test_a_reason_in_ones_own_words_is_sensitive() -> None:
