@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -20,12 +21,13 @@ LONGEST: Final = 1_024  # characters
 MOST_ROWS: Final = 100
 USUAL_ROWS: Final = 25
 NONCE_BYTES: Final = 12
+LIFE: Final = timedelta(days=1)  # a search's cursor holds a folded name: it ends before an erasure is a day old
 
 
 def cursor_of(parts: Parts, route: str, after: Any) -> str:
     """A cursor that says where this route's list goes on; good for this route and sender only."""
     nonce = parts.new_id().bytes[:4] + parts.new_id().bytes[:8]  # random bytes of two random ids
-    sealed = AESGCM(parts.cursor_key).encrypt(nonce, msgspec.json.encode(after), _bound_to(route))
+    sealed = AESGCM(parts.cursor_key).encrypt(nonce, msgspec.json.encode((parts.now(), after)), _bound_to(route))
     return urlsafe_b64encode(nonce + sealed).decode().rstrip("=")
 
 
@@ -36,15 +38,18 @@ def asked_after(parts: Parts, route: str, of: type[Any]) -> Any:
 
 
 def read_cursor(parts: Parts, route: str, text: str, of: type[Any]) -> Any:
-    """What the cursor says, of this type. Raises Problem bad-cursor."""
+    """What the cursor says, of this type. Raises Problem bad-cursor: forged, another's, or older than a day."""
     try:
         if len(text) > LONGEST:
             raise ValueError
         raw = urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
         clear = AESGCM(parts.cursor_key).decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], _bound_to(route))
-        return msgspec.json.decode(clear, type=of)
+        made_at, after = msgspec.json.decode(clear, type=tuple[datetime, of])  # type: ignore[valid-type]  # a type handed in
+        if parts.now() - made_at > LIFE:
+            raise ValueError
     except (ValueError, InvalidTag, msgspec.MsgspecError):
         raise bad_parameter("cursor", "bad-cursor") from None
+    return after
 
 
 def _bound_to(route: str) -> bytes:

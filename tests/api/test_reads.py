@@ -9,10 +9,12 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 from uuid import UUID, uuid4
 
+import msgspec
 import psycopg
 import pytest
 from flask import g
 
+from api.app import create_app
 from api.permissions import Sender
 from api.possible import CommandShown, possible_commands
 from domain.casebook import Loaded, Stream
@@ -27,6 +29,7 @@ from tests.api.stack import (
     CENTRE,
     CONVENTION,
     IDENTITY,
+    NOW,
     ROLES,
     Api,
     enrolled,
@@ -275,6 +278,16 @@ def test_a_list_refuses_what_it_cannot_read(api: Api, subtests: pytest.Subtests)
         with subtests.test(query=query):
             response = api.get(f"/v1/learners?{query}")
             assert (response.status_code, response.get_json()["code"]) == (422, "bad-parameter")
+
+
+def test_a_cursor_ends_after_a_day(api: Api, project: Callable[[], int]) -> None:
+    identified(api), identified(api)
+    project()
+    following = api.get("/v1/learners?limit=1").headers["Link"].split(">")[0][1:]
+    for hours, status in ((23, 200), (25, 422)):
+        later = msgspec.structs.replace(api.parts, now=lambda hours=hours: NOW + timedelta(hours=hours))
+        client = create_app(later).test_client()
+        assert client.get(following, headers=api.headers("caseworker")).status_code == status
 
 
 def test_a_cursor_is_read_by_its_own_list_only(api: Api, project: Callable[[], int]) -> None:
