@@ -22,8 +22,6 @@ from domain.learner.standing import Standing, standing_of
 ANSWERS: Final = frozenset({"accept-transfer", "reject-transfer"})
 # Names a learner because they are out of the sender's sight: it is stored with its reason and reviewed by a superior.
 BEYOND_SIGHT: Final = "open-emergency-access"
-# An emergency is one because the learner is somebody else's.
-NAMES_ANYBODY: Final = frozenset({"open-emergency-access"})
 # Reference data: everybody with a role may name it.
 PUBLIC_KINDS: Final = frozenset({"organisation", "centre", "convention", "parameter", "worker"})
 
@@ -46,15 +44,13 @@ def in_scope(parts: Parts, grants: Grants) -> Callable[[Consulted], None]:
     def check(consulted: Consulted) -> None:
         about = ABOUT[consulted.spec.kind]
         about(parts, consulted, grants)
-        if consulted.spec.name in NAMES_ANYBODY:
+        if consulted.spec.name == BEYOND_SIGHT:
             return
         named = _ids_in(msgspec.structs.asdict(consulted.command))
         unseen = [
             UnknownStream(pointer=pointer, kind=loaded.kind.name, id=loaded.stream.id)
             for pointer, loaded in consulted.beside
-            if loaded.stream.id in named
-            and consulted.spec.name != BEYOND_SIGHT
-            and not _may_name(parts, loaded, grants)
+            if loaded.stream.id in named and not _may_name(parts, loaded, grants)
         ]
         if unseen:  # said together with those nobody opened, so that neither can be told from the other
             raise OutOfScope(unknown_streams([*unseen, *consulted.unknown]))
