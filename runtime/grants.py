@@ -23,6 +23,9 @@ TAIL: Final = (
 )
 
 
+GrantKey = tuple[UUID, UUID]  # organisation that granted, grant: an id is unique on its organisation's stream only
+
+
 class HeldGrant(NamedTuple):
     """One grant a worker may use now. An emergency access has the scope `learner`: reading one learner, for hours."""
 
@@ -43,15 +46,16 @@ class Grants:
         """read: access events after a position, raises Unreadable; clock: seconds, for the age of an answer."""
         self._decode = decode
         self._tail = Tail(read, self._apply, clock)
-        self._by_worker: dict[UUID, dict[UUID, tuple[AccessGranted, UUID]]] = {}  # worker → grant id → event, granter
-        self._subject_of: dict[UUID, UUID] = {}  # grant → worker
+        self._by_worker: dict[UUID, dict[GrantKey, AccessGranted]] = {}
+        self._subject_of: dict[GrantKey, UUID] = {}
         self._emergencies: dict[UUID, list[EmergencyAccessOpened]] = {}  # worker → accesses opened
         self._left: set[UUID] = set()
 
     def of(self, worker: UUID, now: datetime, today: date, at_least: int = 0) -> list[HeldGrant]:
         """The grants this worker may use now. Raises Unreadable where the log was not read for five seconds.
 
-        now: aware UTC; today: the local day; at_least: a position that must be known. A worker without any is looked up afresh: a first grant works at once.
+        now: aware UTC; today: the local day; at_least: a position that must be known. A worker without any is looked up
+        afresh: a first grant works at once.
         """
         with self._tail.known(at_least) as ask_now:
             if not (found := list(self._held(worker, now, today))):
@@ -68,7 +72,7 @@ class Grants:
         if worker in self._left:
             return
         roles = set()
-        for grant, granter in self._by_worker.get(worker, {}).values():
+        for (granter, _), grant in self._by_worker.get(worker, {}).items():
             if grant.valid_from <= today and (grant.valid_to is None or today <= grant.valid_to):
                 roles.add(grant.role)
                 yield HeldGrant(grant.role, grant.scope, grant.scope_id, granter, grant.mission)
@@ -79,10 +83,12 @@ class Grants:
     def _apply(self, stream: UUID, state: bytes) -> None:
         match self._decode(state):
             case AccessGranted() as granted:
-                self._by_worker.setdefault(granted.subject, {})[granted.grant] = (granted, stream)
-                self._subject_of[granted.grant] = granted.subject
+                self._by_worker.setdefault(granted.subject, {})[stream, granted.grant] = granted
+                self._subject_of[stream, granted.grant] = granted.subject
             case AccessRevoked() as revoked:
-                self._by_worker.get(self._subject_of.get(revoked.grant, stream), {}).pop(revoked.grant, None)
+                key = (stream, revoked.grant)
+                if key in self._subject_of:
+                    self._by_worker[self._subject_of[key]].pop(key, None)
             case EmergencyAccessOpened() as opened:
                 self._emergencies.setdefault(opened.by.actor, []).append(opened)
             case WorkerLeft():

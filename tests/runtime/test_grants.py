@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from domain.event import By
-from domain.organisation import AccessGranted
+from domain.organisation import AccessGranted, AccessRevoked
 from runtime.grants import TAIL, Grants
 from runtime.mapper import ForsaMapper
 from runtime.recorder import ForsaRecorder
@@ -80,6 +81,17 @@ def test_a_first_grant_works_at_once_and_a_further_one_within_a_second() -> None
     log.events.append(granted(2, "coordinator"))
     log.seconds += 1.0
     assert roles(grants) == ["caseworker", "coordinator"]
+
+
+def test_a_grant_is_revoked_where_it_was_granted_and_an_id_used_elsewhere_too_stands() -> None:
+    other_org, other = UUID(int=5), UUID(int=6)
+    elsewhere = msgspec.structs.replace(granted(1), subject=other)
+    revoked = AccessRevoked(on=TODAY, by=BY, grant=granted(1).grant)
+    events = [(ORG, granted(1)), (other_org, elsewhere), (ORG, revoked)]
+    rows = [(at, org, str(at).encode()) for at, (org, _) in enumerate(events, 1)]
+    grants = Grants(lambda after: rows[after:], lambda state: events[int(state) - 1][1])
+    assert grants.of(WORKER, NOW, TODAY) == []
+    assert [held.org for held in grants.of(other, NOW, TODAY)] == [other_org]
 
 
 def test_only_what_is_new_is_read() -> None:
