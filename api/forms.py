@@ -67,7 +67,7 @@ class Text(_Strict, fields.String):
         if not isinstance(value, str):
             raise self.wrong("wrong-type")
         if len(value) > LONGEST_TEXT:
-            raise self.wrong("wrong-type", expected=f"text ≤ {LONGEST_TEXT}")
+            raise self.wrong("wrong-type", characters=LONGEST_TEXT)
         if self.required and not value.strip():
             raise self.wrong("missing-field")
         return value
@@ -88,7 +88,7 @@ class Whole(_Strict, fields.Integer):
         if type(value) is not int:
             raise self.wrong("wrong-type")
         if value not in self.within:
-            raise self.wrong("wrong-type", expected=f"integer {self.within.start}–{self.within.stop - 1}")
+            raise self.wrong("wrong-type", least=self.within.start, greatest=self.within.stop - 1)
         return value
 
 
@@ -161,7 +161,7 @@ class Listed(_Strict, fields.List[Any]):
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> list[Any]:
         if isinstance(value, list) and len(value) > MOST_ITEMS:
-            raise self.wrong("wrong-type", expected=f"list ≤ {MOST_ITEMS}")
+            raise self.wrong("wrong-type", items=MOST_ITEMS)
         return super()._deserialize(value, *args, **kwargs)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -21,6 +21,7 @@ from api.parts import Parts
 from api.preconditions import asked_position
 from api.seeing import admitted, facts_seen, facts_shown, unknown
 from domain.access import Sight
+from domain.casebook import Stream
 from domain.kind import Kind
 from domain.organisation import LocalName
 from domain.streams import KINDS, fold
@@ -28,6 +29,8 @@ from projections.audit_trail import Trace
 from projections.timeline import Line
 
 T = TypeVar("T")
+Names = Mapping[str, LocalName | str]  # id → what it is called
+NAMED: Final = ("centre", "group")  # fields of events that name a stream, by its kind
 
 
 class TimelineItem(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,7 +104,7 @@ def get_timeline(parts: Parts, kind: Kind, stream: UUID) -> Response:
     sight = _admitted(parts, kind, stream, position)
     lines = found.value[:limit]
     told = _shown_of(lines, facts_seen(parts, sight, [(line.version, line.facts) for line in lines]))
-    names = _centre_names(parts, [line.facts for line in told])
+    names = _names_in(parts, [line.facts for line in told])
     items = [_told(line, facts_shown(sight, line.facts), names) for line in told]
     more = found.value[limit - 1].version if len(found.value) > limit else None
     disclose(parts, subjects_of(kind, stream, items), sight, position=position)
@@ -118,7 +121,7 @@ def get_audit_trail(parts: Parts, kind: Kind, stream: UUID) -> Response:
     traces = found.value[:limit]
     places = [(trace.version if trace.stream == stream else None, trace.after) for trace in traces]
     traced = _shown_of(traces, facts_seen(parts, sight, places))
-    names = _centre_names(parts, [trace.after for trace in traced])
+    names = _names_in(parts, [trace.after for trace in traced])
     items = [_traced(trace, sight, names) for trace in traced]
     more = found.value[limit - 1].position if len(found.value) > limit else None
     disclose(parts, subjects_of(kind, stream, items), sight, position=position)
@@ -138,7 +141,7 @@ def _shown_of(every: list[T], seen: list[bool]) -> list[T]:
     return [each for each, is_seen in zip(every, seen, strict=True) if is_seen]
 
 
-def _told(line: Line, facts: Mapping[str, Any], names: Mapping[str, LocalName]) -> TimelineItem:
+def _told(line: Line, facts: Mapping[str, Any], names: Names) -> TimelineItem:
     return TimelineItem(
         position=line.position,
         version=line.version,
@@ -154,7 +157,7 @@ def _told(line: Line, facts: Mapping[str, Any], names: Mapping[str, LocalName]) 
     )
 
 
-def _traced(trace: Trace, sight: Sight | None, names: Mapping[str, LocalName]) -> TrailItem:
+def _traced(trace: Trace, sight: Sight | None, names: Names) -> TrailItem:
     after = facts_shown(sight, trace.after)
     return TrailItem(
         position=trace.position,
@@ -189,15 +192,23 @@ def _raw(tag: str, stream: UUID, version: int) -> str:
     return f"{self_link(tag.partition('.')[0], stream)}/events/{version}"
 
 
-def _centre_names(parts: Parts, facts: Iterable[Mapping[str, Any]]) -> dict[str, LocalName]:
-    """The names of the centres these events speak of: a sentence shows no ids."""
-    ids = list(dict.fromkeys(UUID(each["centre"]) for each in facts if isinstance(each.get("centre"), str)))
-    streams = parts.casebook.streams.load(ids) if ids else {}
-    return {str(key): fold(KINDS["centre"], stream.events).name for key, stream in streams.items()}
+def _names_in(parts: Parts, facts: Iterable[Mapping[str, Any]]) -> Names:
+    """What the centres and groups that these events speak of are called: a sentence shows no ids."""
+    called = {UUID(each[kind]): kind for each in facts for kind in NAMED if isinstance(each.get(kind), str)}
+    streams = parts.casebook.streams.load(list(called)) if called else {}
+    return {str(key): _name_of(called[key], stream) for key, stream in streams.items() if stream.events}
 
 
-def _sentence(
-    tag: str, on: date, why: str | None, facts: Mapping[str, Any], centre_names: Mapping[str, LocalName]
-) -> str:
-    centre = {"centre": centre_names[facts["centre"]]} if facts.get("centre") in centre_names else {}
-    return say(f"event.{tag}", **{**facts, **centre, "on": on, "why": why})
+def _name_of(kind: str, stream: Stream) -> LocalName | str:
+    """A centre's name; of a group, which has none, what is taught in it."""
+    state = fold(KINDS[kind], stream.events)
+    return (
+        state.name
+        if kind == "centre"
+        else say("word.group", group_kind=state.group_kind, trade=state.trade, level=state.level)
+    )
+
+
+def _sentence(tag: str, on: date, why: str | None, facts: Mapping[str, Any], names: Names) -> str:
+    named = {kind: names[facts[kind]] for kind in NAMED if facts.get(kind) in names}
+    return say(f"event.{tag}", **{**facts, **named, "on": on, "why": why})

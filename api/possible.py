@@ -154,4 +154,5 @@ def _against(parts: Parts, spec: CommandSpec, loaded: Loaded, status: str) -> li
 def _reason(spec: CommandSpec, loaded: Loaded, key: str, **params: Any) -> ReasonShown:
     code = key.partition(".")[2]
     acts = remedies_of(code, params, spec.name, {spec.stream: loaded.stream.id})
-    return ReasonShown(code, say(key, **params), say(f"{key}.way-out", **params), params, acts)
+    way_out = say(f"{key}.way-out", **params, acts=[each.command for each in acts])
+    return ReasonShown(code, say(key, **params), way_out, params, acts)

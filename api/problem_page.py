@@ -74,7 +74,7 @@ def _entry(meaning: Meaning, language: str) -> Iterator[str]:
 
 
 def _open(sentence: str) -> str:
-    return escape(_SAID.sub(_LEFT_OPEN, sentence))
+    return escape(_SAID.sub(_LEFT_OPEN, sentence).replace(f"{_LEFT_OPEN}.", _LEFT_OPEN))
 
 
 def _words(key: str, language: str) -> str:

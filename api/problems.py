@@ -188,8 +188,8 @@ def _subclasses(of: type[RuleBroken]) -> Iterator[type[RuleBroken]]:
 
 def _words(code: str, params: Mapping[str, Any]) -> tuple[str, str]:
     """What is wrong and the way out."""
-    key = _key(code)
-    return say(key, **params), say(f"{key}.way-out", **params)
+    key, said = _key(code), {**params, "acts": [each.command for each in remedies_of(code, params)]}
+    return say(key, **said), say(f"{key}.way-out", **said)
 
 
 def _key(code: str) -> str:

@@ -227,9 +227,10 @@ class OutsideWeek(RuleBroken, frozen=True, kw_only=True):
 
 
 class BadTime(RuleBroken, frozen=True, kw_only=True):
-    """A weekday is 1 to 7, a start 0 to 1439 minutes, a length 1 to 720 minutes."""
+    """A weekday is 1 to 7, a start 0 to 1439 minutes, a length 1 to 720 minutes; `what` says which of them it is."""
 
     value: int
+    what: str  # weekday | starts | minutes
 
 
 class MonthLocked(RuleBroken, frozen=True, kw_only=True):
@@ -297,9 +298,11 @@ def open_group(command: OpenGroup, act: Act, *, centre: Centre) -> Changes:
 
 def _bad_slot(slot: Slot, at: int, on: date) -> list[RuleBroken | None]:
     return [
-        None if 1 <= slot.weekday <= 7 else BadTime(pointer=f"/slots/{at}/weekday", value=slot.weekday),
-        None if 0 <= slot.starts < 1440 else BadTime(pointer=f"/slots/{at}/starts", value=slot.starts),
-        None if 0 < slot.minutes <= 720 else BadTime(pointer=f"/slots/{at}/minutes", value=slot.minutes),
+        None if 1 <= slot.weekday <= 7 else BadTime(pointer=f"/slots/{at}/weekday", value=slot.weekday, what="weekday"),
+        None if 0 <= slot.starts < 1440 else BadTime(pointer=f"/slots/{at}/starts", value=slot.starts, what="starts"),
+        None
+        if 0 < slot.minutes <= 720
+        else BadTime(pointer=f"/slots/{at}/minutes", value=slot.minutes, what="minutes"),
         refuse_unknown("component", slot.component, f"/slots/{at}/component", on),
     ]
 
@@ -315,10 +318,12 @@ def _bad_session(command: RecordSessions, act: Act, at: int, held: HeldSession) 
     outside = monday_of(held.date) != command.week
     return [
         OutsideWeek(pointer=day, day=str(held.date), week=str(command.week)) if outside else None,
-        None if 0 < held.minutes <= 720 else BadTime(pointer=f"/sessions/{at}/minutes", value=held.minutes),
+        None
+        if 0 < held.minutes <= 720
+        else BadTime(pointer=f"/sessions/{at}/minutes", value=held.minutes, what="minutes"),
         None
         if held.starts is None or 0 <= held.starts < 1440
-        else BadTime(pointer=f"/sessions/{at}/starts", value=held.starts),
+        else BadTime(pointer=f"/sessions/{at}/starts", value=held.starts, what="starts"),
         refuse_unknown("component", held.component, f"/sessions/{at}/component", act.on),
         in_future(held.date, day, act.today),
     ]

@@ -2,9 +2,10 @@
 
 `{name}` is the value itself; `{name:how}` says what it is: `date`, `month`, `season`, `minutes` (a duration), `mark`
 (hundredths of 20), `amount` (centimes), `name` (of a place or a person, left out while it is only an id), `n-day` and
-the like (a number with its noun, `count.day`; of a list its length), `open-flag`, `cell` (of a sheet), a code list (its
-label), or else a family of keys: `{status:status}` is the text `status.<value>`. Lists are joined. `[…]` falls away
-when a value in it is absent. Values are never read as sentences: what is filled in is not looked at again.
+the like (a number with its noun, `count.day`; of a list its length), `open-flag`, `cell` (of a sheet), `held-session`,
+a code list (its label), or else a family of keys: `{status:status}` is the text `status.<value>`. Lists are joined.
+`[…]` falls away when a value in it is absent. Values are never read as sentences: what is filled in is not looked at
+again.
 """
 
 from __future__ import annotations
@@ -203,6 +204,13 @@ def _cell(value: Any, language: str) -> str:
     return fill(catalogue(language).forms("word.cell")[0], {"status": status, "minutes": length}, language)
 
 
+def _held_session(value: Any, language: str) -> str:
+    day, component, minutes = (*str(value).split(" ", 2), "", "")[:3]
+    length = int(minutes) if minutes.isdecimal() else None
+    said = {"date": day, "component": component, "minutes": length}
+    return fill(catalogue(language).forms("word.held-session")[0], said, language)
+
+
 _SHOWN: Final[Mapping[str | None, Callable[[Any, str], str]]] = {
     "date": _date,
     "month": _month,
@@ -213,4 +221,5 @@ _SHOWN: Final[Mapping[str | None, Callable[[Any, str], str]]] = {
     "name": _name,
     "open-flag": _open_flag,
     "cell": _cell,
+    "held-session": _held_session,
 }

@@ -50,6 +50,7 @@ WANTED = {
 # Families of words that sentences use, beside the keys that are asked for by name.
 WORDS = {
     "bad-text", "family", "funding-part", "session-part", "rule", "transfer-answer", "verified-by", "word", "count",
+    "session-time", "session-time-limit", "value-type",
 }  # fmt: skip
 
 each_language = pytest.mark.parametrize("language", LANGUAGES)
@@ -118,7 +119,7 @@ def test_every_placeholder_says_what_it_is_in_words_that_exist(key: str) -> None
 
 @pytest.mark.parametrize("code", sorted(REFUSAL_BY_CODE))
 def test_a_refusal_is_told_with_its_own_data(code: str) -> None:
-    fields = set(REFUSAL_BY_CODE[code].__struct_fields__) - {"pointer"}
+    fields = {"acts", *REFUSAL_BY_CODE[code].__struct_fields__} - {"pointer"}  # acts: api/remedies.py names them
     for language in LANGUAGES:
         for key in (f"refusal.{code}", f"refusal.{code}.way-out"):
             assert {name for name, _ in placeholders(catalogue(language).forms(key)[0])} <= fields, (language, key)
@@ -136,6 +137,23 @@ def test_an_event_is_told_with_its_clear_fields_and_what_may_be_absent_stands_in
             assert name != "why"
             # a list may be empty, and an id has no name until somebody looks it up
             assert str(hints[name]).startswith("list[") <= how.startswith("n-"), (language, name)
+
+
+# Numbers that count nothing: names of things, and values as they were sent. The last stands before a counted one.
+NAMES_OF_THINGS = {"value", "version", "replaces", "withdrawable", "year", "rule", "sitting", "number"} | {"age_min"}
+
+
+@pytest.mark.parametrize("key", sorted(key for key in keys() if key.startswith(("refusal.", "event."))))
+def test_a_number_stands_with_its_noun_and_no_sentence_shows_an_id(key: str) -> None:
+    """A bare number has one form in Arabic where six are needed; an id says nothing to whoever reads it."""
+    family, _, name = key.removesuffix(".way-out").partition(".")
+    hints = get_type_hints(REFUSAL_BY_CODE[name] if family == "refusal" else EVENTS[name])
+    for language in LANGUAGES:
+        for field, how in placeholders(catalogue(language).forms(key)[0]):
+            hint = str(hints.get(field, ""))
+            assert "UUID" not in hint or how == "name" or how.startswith("n-"), (language, field)
+            counts = "<class 'int'>" in hint or hint in ("list[int]", "int | None")
+            assert not counts or how or field in NAMES_OF_THINGS, (language, field)
 
 
 def is_sealed(hint: Any) -> bool:

@@ -153,7 +153,7 @@ def test_a_sheet_is_checked_cell_by_cell_all_at_once() -> None:
         OutsideWeek,
         OutsideWeek,
         OutsideWeek,
-        BadTime(pointer="/rows/0/days/3/minutes", value=-5),
+        BadTime(pointer="/rows/0/days/3/minutes", value=-5, what="minutes"),
         SheetEmpty(pointer="/rows/1/days"),
     )
 
@@ -378,7 +378,8 @@ def test_a_weeks_sessions_name_the_list_they_replace() -> None:
 def test_a_session_starts_within_the_day() -> None:
     held = [HeldSession(MONDAY, "workshop", 60, starts=starts) for starts in (0, 1439, 1440, -1)]
     given(*SEATED).when(but(RECORD_SESSIONS, sessions=held, correct=True), by=EDUCATOR).refused(
-        BadTime(pointer="/sessions/2/starts", value=1440), BadTime(pointer="/sessions/3/starts", value=-1)
+        BadTime(pointer="/sessions/2/starts", value=1440, what="starts"),
+        BadTime(pointer="/sessions/3/starts", value=-1, what="starts"),
     )
 
 
@@ -529,7 +530,7 @@ def test_a_session_lies_in_its_week_in_the_past_and_has_a_length() -> None:
     sessions = [HeldSession(date(2025, 10, 20), "lunch", 0)]
     given(*WORLD).when(but(RECORD_SESSIONS, sessions=sessions), by=EDUCATOR, today=WEDNESDAY).refused(
         OutsideWeek(pointer="/sessions/0/date", day="2025-10-20", week="2025-10-06"),
-        BadTime(pointer="/sessions/0/minutes", value=0),
+        BadTime(pointer="/sessions/0/minutes", value=0, what="minutes"),
         UnknownCode(pointer="/sessions/0/component", list="component", value="lunch"),
         OccurredInFuture(pointer="/sessions/0/date", on="2025-10-20", today="2025-10-08"),
     )

@@ -68,7 +68,7 @@ def _bad_cells(command: RecordAttendance, row: AttendanceRow, at: int, act: Act)
         yield OutsideWeek(pointer=f"{pointer}/date", day=str(cell.date), week=str(command.week)) if outside else None
         yield refuse_unknown("attendance_status", cell.status, f"{pointer}/status", act.on)
         if cell.minutes is not None and not 0 <= cell.minutes <= 720:
-            yield BadTime(pointer=f"{pointer}/minutes", value=cell.minutes)
+            yield BadTime(pointer=f"{pointer}/minutes", value=cell.minutes, what="minutes")
 
 
 def _merged(held: Week | None, marks: list[DayMark]) -> list[DayMark]:
