@@ -111,6 +111,7 @@ BEFORE: Final[Mapping[str, str]] = {
 }
 
 _SPECS: Final = {spec.name: spec for spec in COMMANDS}
+_CALLED: Final = {"session": "diploma_session"}  # what bodies call a stream that its own commands call otherwise
 Ids = Mapping[str, UUID]  # name of a command's stream field → the stream the request speaks of
 
 
@@ -142,7 +143,7 @@ def commands_for(code: str) -> tuple[str, ...]:
 
 def remember_ids(ids: Mapping[str, Any]) -> None:
     """What this request's command names: the acts that would make it right are about the same streams."""
-    g.said_ids = {name: each for name, each in ids.items() if isinstance(each, UUID)}
+    g.said_ids = {_CALLED.get(name, name): each for name, each in ids.items() if isinstance(each, UUID)}
 
 
 def first_step(kind: str, status: str, refused: str) -> tuple[str, ...]:

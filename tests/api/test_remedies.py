@@ -50,7 +50,7 @@ def test_a_refusal_links_the_act_on_the_stream_of_its_request(api: Api) -> None:
     answer = api.post(
         f"/v1/learners/{learner}/group-memberships", {"group": group_of(api), "enrolment": str(ident("none"))}
     )
-    (error,) = answer.json["errors"]
+    (error,) = answer.get_json()["errors"]
     (act,) = error["acts"]
     assert (act["command"], act["method"]) == ("enrol-learner", "POST")
     assert act["href"] == f"/v1/learners/{learner}/enrolments"
@@ -61,7 +61,7 @@ def test_a_refusal_links_the_act_on_the_stream_of_its_request(api: Api) -> None:
 def test_an_act_on_a_stream_that_the_request_does_not_name_has_no_link(api: Api) -> None:
     answer = api.post(f"/v1/learners/{identified(api)}/competences", {}, role="en_agent")
     assert answer.status_code == 403
-    (act,) = answer.json["acts"]
+    (act,) = answer.get_json()["acts"]
     assert act["command"] == "grant-access"
     assert "href" not in act
 
@@ -74,7 +74,7 @@ def test_every_link_of_a_refused_command_leads_to_that_commands_route(api: Api) 
     routes = api.app.url_map.bind("localhost")
     streams = {f"/v1/learners/{learner}", f"/v1/learners/{other}", f"/v1/groups/{group}"}
     for stream in sorted({*streams, f"/v1/centres/{ident('centre')}"}):
-        shown = api.get(f"{stream}/possible-commands", role="coordinator").json
+        shown = api.get(f"{stream}/possible-commands", role="coordinator").get_json()
         for reason in (reason for each in shown["commands"] for reason in each["reasons"]):
             for act in reason["acts"]:
                 if "href" in act:
