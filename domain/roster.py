@@ -19,6 +19,7 @@ import msgspec
 from domain.arabic import fold
 from domain.learner.identification import Identifier, IdentifyLearner, NameGiven, RecordIdentity
 from domain.roster_columns import BadCell, Column, find_column, header_key, headers
+from domain.texts import has, text
 from domain.values import BadText
 
 LARGEST_BYTES: Final = 10_000_000
@@ -36,7 +37,18 @@ class RosterError(msgspec.Struct, frozen=True):
     column: str  # as the file calls it; empty: the row as a whole
     code: str
     value: str = ""  # the cell, for the person who typed it: never logged
-    expected: str = ""  # what would do
+    params: Mapping[str, Any] = {}  # the data of its sentence
+
+    def said(self, language: str) -> str:
+        """What is wrong and what would do, in this language."""
+        key = f"roster.{self.code}"
+        return text(key, language, **self.params) if has(key, language) else _refusal(self, language)
+
+
+def _refusal(error: RosterError, language: str) -> str:
+    """The sentences of a rule that a row broke."""
+    key = f"refusal.{error.code}"
+    return " ".join(text(each, language, **error.params) for each in (key, f"{key}.way-out"))
 
 
 class RosterRow(msgspec.Struct, frozen=True):
@@ -140,27 +152,27 @@ class _FileRefused(Exception):
         self.errors = list(errors)
 
 
-def _refused(code: str, expected: str, value: str = "", row: int = 0, column: str = "") -> _FileRefused:
-    return _FileRefused(RosterError(row, column, code, value, expected))
+def _refused(code: str, row: int = 0, **params: int) -> _FileRefused:
+    return _FileRefused(RosterError(row, "", code, params=params))
 
 
 def _table_of(content: bytes) -> list[list[str]]:
     """The cells, row by row, the header first. Raises _FileRefused."""
     if len(content) > LARGEST_BYTES:
-        raise _refused("file-too-large", f"at most {LARGEST_BYTES // 1_000_000} MB: split the file")
+        raise _refused("file-too-large", most=LARGEST_BYTES // 1_000_000)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as wrong:
         line = content.count(b"\n", 0, wrong.start) + 1
-        raise _refused("not-utf-8", 'save it as "CSV UTF-8"', row=line) from wrong
+        raise _refused("not-utf-8", line) from wrong
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
-        raise _refused("nul-character", "a text file without NUL characters: save the sheet as CSV again", row=line)
+        raise _refused("nul-character", line)
     table = _parsed(text)
     if not table or not any(cell.strip() for cell in table[0]):
-        raise _refused("no-header", "a first row that names the columns")
+        raise _refused("no-header")
     if len(table) - 1 > MOST_ROWS:
-        raise _refused("too-many-rows", f"at most {MOST_ROWS} rows: split the file")
+        raise _refused("too-many-rows", most=MOST_ROWS)
     return table
 
 
@@ -171,31 +183,27 @@ def _parsed(text: str) -> list[list[str]]:
     try:
         return list(reader)
     except csv.Error as wrong:
-        raise _refused(
-            "bad-quotes", "quotes that are closed, and doubled inside a cell", row=reader.line_num
-        ) from wrong
+        raise _refused("bad-quotes", reader.line_num) from wrong
 
 
 def _columns_of(header: Sequence[str]) -> list[Column | None]:
     """The column of each header, None for one without a name. Raises _FileRefused with every unknown or double one."""
     columns = [find_column(text) if text.strip() else None for text in header]
     errors = [
-        RosterError(1, text, "unknown-column", text, f"did you mean {_nearest(text)}? Else take the column out")
+        RosterError(1, text, "unknown-column", text, {"nearest": _nearest(text)})
         for text, column in zip(header, columns, strict=True)
         if column is None and text.strip()
     ]
     names = [column.name for column in columns if column]
     errors += [
-        RosterError(1, text, "column-twice", text, "one column for each thing")
+        RosterError(1, text, "column-twice", text)
         for at, text in enumerate(header)
         if (column := columns[at]) and column in columns[:at]
     ]
     if not any(name in names for name in NAMES):
-        errors.append(
-            RosterError(1, "", "no-name-column", "", "a column of names, such as الاسم الشخصي, prénom, given name")
-        )
+        errors.append(RosterError(1, "", "no-name-column"))
     if "sex" not in names:
-        errors.append(RosterError(1, "", "no-sex-column", "", "a column الجنس, sexe or sex"))
+        errors.append(RosterError(1, "", "no-sex-column"))
     if errors:
         raise _FileRefused(*errors)
     return columns
@@ -220,31 +228,31 @@ def _row_of(
     values: dict[str, Any] = {}
     if len(cells) != len(columns):
         errors.append(
-            RosterError(number, "", "ragged-row", str(len(cells)), f"{len(columns)} cells, as the header has")
+            RosterError(number, "", "ragged-row", str(len(cells)), {"cells": len(cells), "columns": len(columns)})
         )
     for column, name, cell in zip(columns, header, cells, strict=False):
         if column is None:
             if cell.strip():
-                errors.append(RosterError(number, "", "cell-without-column", cell[:60], "a name for its column"))
+                errors.append(RosterError(number, "", "cell-without-column", cell[:60]))
             continue
         if not cell.strip():
             continue
         try:
             values[column.name] = _read(column, cell, today)
         except BadCell as bad:
-            errors.append(RosterError(number, name, bad.code, cell[:60], bad.expected))
+            errors.append(RosterError(number, name, bad.code, cell[:60], bad.params))
         except BadText as bad:
-            errors.append(RosterError(number, name, bad.code, cell[:60], EXPECTED.get(bad.code, "")))
+            errors.append(RosterError(number, name, bad.code, cell[:60]))
         else:
             if odd := column.warn(str(values[column.name])):
-                warnings.append(RosterError(number, name, odd, cell[:60], EXPECTED.get(odd, "")))
+                warnings.append(RosterError(number, name, odd, cell[:60]))
     errors += _missing(number, values, {error.column for error in errors}, columns, header)
     return RosterRow(number, values), errors, warnings
 
 
 def _read(column: Column, cell: str, today: date) -> Any:
     if len(cell) > LONGEST_CELL:
-        raise BadCell("text-too-long", f"at most {LONGEST_CELL} characters")
+        raise BadCell("text-too-long", most=LONGEST_CELL)
     return column.read(cell, today)
 
 
@@ -255,9 +263,9 @@ def _missing(
     spoiled = {column.name for column, name in zip(columns, header, strict=True) if column and name in wrong}
     errors = []
     if not any(name in values or name in spoiled for name in NAMES):
-        errors.append(RosterError(number, "", "name-missing", "", "a given name in any script"))
+        errors.append(RosterError(number, "", "name-missing"))
     if "sex" not in values and "sex" not in spoiled:
-        errors.append(RosterError(number, "", "sex-missing", "", "f or m, أنثى or ذكر, féminin or masculin"))
+        errors.append(RosterError(number, "", "sex-missing"))
     return errors
 
 
@@ -269,7 +277,7 @@ def _twice(rows: Sequence[RosterRow]) -> list[RosterError]:
         for code, key in _likenesses(row):
             earlier = first.setdefault((code, *key), row.number)
             if earlier != row.number:
-                errors.append(RosterError(row.number, "", code, f"row {earlier}", "one row for each learner"))
+                errors.append(RosterError(row.number, "", code, str(earlier), {"row": earlier}))
                 break
     return errors
 
@@ -285,15 +293,3 @@ def _likenesses(row: RosterRow) -> Iterator[tuple[str, tuple[str, ...]]]:
             yield "learner-twice", (fold(f"{name.given} {name.family}"), born, massar)
     else:
         yield "learner-twice", (row.key.decode(),)
-
-
-EXPECTED: Final = {
-    "lone-surrogate": "whole characters: type the cell again",
-    "bidi-override": "no invisible direction marks: type the cell again",
-    "control-character": "one line of text without control characters",
-    "empty-text": "letters, not only invisible marks",
-    "text-too-long": "a shorter text",
-    "no-letter": "a name with letters",
-    "bad-phone": "a phone number such as 0612345678 or +33612345678",
-    "massar-format": "one letter and nine digits: look again, it was accepted",
-}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from functools import cache
 from typing import Any, Final
@@ -25,16 +25,17 @@ from domain.values import (
 _DAY_FIRST: Final = re.compile(r"(\d{1,2})[/.\-](\d{1,2})[/.\-](\d{4})")
 _YEAR_FIRST: Final = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
 _YEAR: Final = re.compile(r"\d{4}")
+_MOST_NAMED: Final = 12
 _COUNTRY: Final = re.compile(r"[A-Z]{2}")
 
 
 class BadCell(ValueError):
-    """A cell cannot be read; `code` is stable, `expected` names what would do."""
+    """A cell cannot be read; `code` is stable, `params` are the data of its sentence (`roster.<code>`)."""
 
-    def __init__(self, code: str, expected: str = "") -> None:
+    def __init__(self, code: str, **params: Any) -> None:
         """Never holds the cell's text."""
         super().__init__(code)
-        self.code, self.expected = code, expected
+        self.code, self.params = code, params
 
 
 Reader = Callable[[str, date], Any]  # (cell, today) → value; raises BadCell or BadText
@@ -65,7 +66,7 @@ def _name(cell: str, _today: date) -> str:
 def _arabic_name(cell: str, _today: date) -> str:
     name = clean_name(cell)
     if script_of(name) != "arabic":
-        raise BadCell("not-arabic", "letters of the Arabic script; put other scripts in the Latin column")
+        raise BadCell("not-arabic")
     return name
 
 
@@ -78,19 +79,16 @@ def _birth_date(cell: str, today: date) -> tuple[date, str]:
         return _day(int(parts[1]), int(parts[2]), int(parts[3]), today), "exact"
     if parts := _DAY_FIRST.fullmatch(text):
         return _day(int(parts[3]), int(parts[2]), int(parts[1]), today), "exact"
-    raise BadCell("bad-date", DATE_FORMS)
-
-
-DATE_FORMS: Final = "2010-05-03, 03/05/2010 (day first) or the year alone"
+    raise BadCell("bad-date")
 
 
 def _day(year: int, month: int, day: int, today: date) -> date:
     try:
         found = date(year, month, day)
     except ValueError as wrong:
-        raise BadCell("bad-date", DATE_FORMS) from wrong
+        raise BadCell("bad-date") from wrong
     if not year >= 1900 or found > today:
-        raise BadCell("birth-date-out-of-range", f"a day from 1900 to {today}")
+        raise BadCell("birth-date-out-of-range", today=today)
     return found
 
 
@@ -101,10 +99,15 @@ def _code_of(list_name: str, more: Mapping[str, str] | None = None) -> Reader:
         key = header_key(clean_text(cell, longest=200))
         code = _codes(list_name).get(key) or (more or {}).get(key)
         if code is None or not code_list(list_name).is_code(code, today):
-            raise BadCell("unknown-code", f"one of {', '.join(code_list(list_name).codes_on(today))}, or its label")
+            raise BadCell("unknown-code", list=list_name, known=_few(code_list(list_name).codes_on(today)))
         return code
 
     return read
+
+
+def _few(codes: Sequence[str]) -> list[str]:
+    """Codes that fit a sentence, else none: a long list is looked up."""
+    return list(codes) if len(codes) <= _MOST_NAMED else []
 
 
 @cache
@@ -126,7 +129,7 @@ def _phone(cell: str, _today: date) -> str:
 def _country(cell: str, _today: date) -> str:
     code = clean_text(cell, longest=60).upper()
     if not _COUNTRY.fullmatch(code):
-        raise BadCell("bad-country", "two letters of ISO 3166, such as MA")
+        raise BadCell("bad-country")
     return code
 
 

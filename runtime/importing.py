@@ -14,7 +14,6 @@ from domain.errors import ClaimTaken, CommandKnown, NotAllowedNow, OtherBody, Re
 from domain.event import By
 from domain.kind import Command
 from domain.roster import Roster, RosterError, RosterRow
-from domain.texts import text
 from runtime.store import EventLog
 from runtime.wiring import Forsa
 
@@ -163,6 +162,5 @@ def _prepare_keys(forsa: Forsa, importer: Importer, rows: Sequence[RosterRow]) -
 
 
 def _error_of(row: RosterRow, broken: RuleBroken) -> RosterError:
-    """The domain's refusal as an error of this row, with its way out in English."""
-    way_out = text(f"refusal.{broken.code}.way-out", "en", **broken.params)
-    return RosterError(row.number, "", broken.code, "", way_out)
+    """The domain's refusal as an error of this row."""
+    return RosterError(row.number, "", broken.code, params=broken.params)

@@ -29,9 +29,19 @@ SHOWN = 200  # errors on the terminal; --json has them all
 @click.option("--season", type=click.IntRange(2000, 2100), help="Year the season starts in; else the present one.")
 @click.option("--source", default="association", show_default=True, help="Referral source where a row names none.")
 @click.option("--worker", type=click.UUID, help="Who brings them in; else a caseworker or coordinator of the centre.")
+@click.option(
+    "--language", default="en", show_default=True, type=click.Choice(["ar", "fr", "en"]), help="Of the errors."
+)
 @click.option("--json", "as_json", is_flag=True, help="The report as JSON.")
 def import_command(
-    file: Path, centre: UUID, mode: str, season: int | None, source: str, worker: UUID | None, as_json: bool
+    file: Path,
+    centre: UUID,
+    mode: str,
+    season: int | None,
+    source: str,
+    worker: UUID | None,
+    language: str,
+    as_json: bool,
 ) -> None:
     """Bring in a roster of learners: UTF-8, headers in Arabic, French or English (docs/how-to/import.md).
 
@@ -46,7 +56,7 @@ def import_command(
         report = _bring_in(forsa, file, importer, commit=mode == "commit", quiet=as_json)
     finally:
         forsa.close()
-    _show(report, as_json=as_json)
+    _show(report, language, as_json=as_json)
     if report.errors:
         raise Ended(PROBLEMS)
 
@@ -110,18 +120,28 @@ def _progress(rows: int, quiet: bool) -> Any:
     return counting("rows", rows)
 
 
-def _show(report: Report, *, as_json: bool) -> None:
+def _as_data(report: Report, language: str) -> dict[str, Any]:
+    """The report for a program, each line with its sentence."""
     import msgspec
 
+    lines = {"errors": report.errors, "warnings": report.warnings}
+    told = {
+        name: [{**msgspec.to_builtins(line), "said": line.said(language)} for line in each]
+        for name, each in lines.items()
+    }
+    return {**msgspec.to_builtins(report), **told}
+
+
+def _show(report: Report, language: str, *, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps(msgspec.to_builtins(report), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(_as_data(report, language), indent=2, ensure_ascii=False))
         return
     for kind, lines in (("refused", report.errors), ("look at", report.warnings)):
         for line in lines[:SHOWN]:
             where = f"row {line.row}" if line.row else "file"
             at = f", {line.column}" if line.column else ""
             value = f" [{line.value}]" if line.value else ""
-            click.echo(f"{where}{at}: {line.code}{value} ({kind}): {line.expected}")
+            click.echo(f"{where}{at}: {line.code}{value} ({kind}): {line.said(language)}")
         if len(lines) > SHOWN:
             click.echo(f"… and {len(lines) - SHOWN} more ({kind}): --json has them all")
     would = "" if report.mode == "commit" else " (nothing stored: --mode commit stores)"

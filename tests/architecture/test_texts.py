@@ -50,7 +50,7 @@ WANTED = {
 # Families of words that sentences use, beside the keys that are asked for by name.
 WORDS = {
     "bad-text", "family", "funding-part", "session-part", "rule", "transfer-answer", "verified-by", "word", "count",
-    "session-time", "session-time-limit", "value-type",
+    "session-time", "session-time-limit", "value-type", "roster",
 }  # fmt: skip
 
 each_language = pytest.mark.parametrize("language", LANGUAGES)
@@ -169,6 +169,17 @@ def test_what_a_refusal_may_name_has_a_word() -> None:
     lists = {name for path in python_files("domain") for name in list_keywords(path.relative_to(ROOT).as_posix())}
     assert lists
     assert sorted(name for name in lists if not has(f"list.{name}", "ar")) == []
+
+
+def test_every_error_of_a_roster_has_a_sentence() -> None:
+    """Those written out in the reader, and those of the texts it cleans."""
+    raised = {*first_texts("domain/roster.py", "_refused"), *first_texts("domain/roster.py", "BadCell")}
+    raised |= {*first_texts("domain/roster_columns.py", "BadCell"), "massar-twice", "learner-twice", "massar-format"}
+    for node in ast.walk(tree_of(ROOT / "domain/roster.py")):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "RosterError" and len(node.args) > 2:
+            raised |= set(texts_in(node.args[2]))
+    raised |= {"lone-surrogate", "bidi-override", "control-character", "empty-text", "no-letter", "bad-phone"}
+    assert {f"roster.{code}" for code in raised} == {key for key in keys() if key.startswith("roster.")}
 
 
 def first_texts(path: str, called: str) -> Iterator[str]:
