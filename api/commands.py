@@ -15,6 +15,7 @@ import msgspec
 from flask import Response, g
 
 from api.blueprint import ForsaBlueprint
+from api.disclosing import disclose
 from api.examples import EXAMPLES
 from api.links import links_of, self_link
 from api.parts import Parts
@@ -24,13 +25,15 @@ from api.problems import CREATED, UNCHANGED, Problem
 from api.remedies import remember_ids
 from api.schema_of import NEW_ID, command_of, schema_of
 from api.scopes import OutOfScope, in_scope
+from api.seeing import sight_on
 from domain.casebook import Answer, CommandKey, CommandRow
 from domain.errors import CommandKnown, Conflict, OtherBody, Refused, RuleBroken, StaleVersion, UnknownStream
 from domain.event import By
 from domain.kind import Command, CommandSpec
+from domain.learner.standing import standing_of
 from domain.parameter import NATIONAL
 from domain.sealed import tag_of
-from domain.streams import COMMANDS, KINDS
+from domain.streams import COMMANDS, KINDS, fold, kind_of_stream
 
 
 class Recorded(msgspec.Struct, frozen=True):
@@ -208,8 +211,11 @@ def _rendered(
 
 
 def _missed(parts: Parts, spec: CommandSpec, stale: StaleVersion) -> Problem:
-    """What happened to the stream since the sender saw it: who recorded what, when."""
+    """What happened to the stream since the sender saw it: who recorded what, when. A look at a learner, if it is."""
     stream = parts.casebook.streams.load([stale.stream])[stale.stream]
+    kind = kind_of_stream(stream.events[0])
+    if kind.name == "learner":
+        disclose(parts, [stream.id], sight_on(parts, stream.id, standing_of(fold(kind, stream.events))))
     recorded_at = {each.version: each.recorded_at for each in parts.log.places_of(stale.stream, stale.expected)}
     missed = [
         {"version": version, "tag": tag_of(type(event)), "actor": event.by.actor, "role": event.by.role,

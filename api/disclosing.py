@@ -69,11 +69,12 @@ def disclose(parts: Parts, subjects: Iterable[UUID], *sights: Sight | None, posi
     """
     who, ids = sender(), tuple(sorted(set(subjects)))
     if ids:
+        role, org = _acted_in(sights)
         row = Disclosure(
             request=g.request_id,
             reader=who.worker,
-            role=who.role,
-            org=who.org,
+            role=role,
+            org=org,
             what=str(request.endpoint),
             why=next((str(each.emergency) for each in sights if each and each.emergency), None),
             shown="; ".join(sorted({NAMED if each is None else each.said for each in sights})),
@@ -82,6 +83,13 @@ def disclose(parts: Parts, subjects: Iterable[UUID], *sights: Sight | None, posi
         )
         parts.disclosures.write(row)
     g.disclosed = True
+
+
+def _acted_in(sights: Iterable[Sight | None]) -> tuple[str, UUID]:
+    """Role and organisation of a grant that shows them; the usual one where it is one of those."""
+    usual = sender().role, sender().org
+    showing = [each.by for each in sights if each and each.by]
+    return usual if usual in showing or not showing else showing[0]
 
 
 def subjects_of(kind: Kind, stream: UUID, told: Any = None) -> set[UUID]:

@@ -47,8 +47,8 @@ def register_disclosures(parts: Parts, blueprint: ForsaBlueprint) -> None:
 def get_disclosures(parts: Parts, learner: UUID) -> Response:
     """Who was shown this learner, newest first. This look is written down too: the next one shows it."""
     sight = admitted_learner(parts, parts.casebook.load("learner", learner))
-    if sight.level != "full":
-        raise unknown("learner", learner)  # a former centre and an asked one see nothing of who looks now
+    if sight.level != "full" or sight.emergency:
+        raise unknown("learner", learner)  # who looks now is for the centre responsible, and not for an emergency
     route, limit = f"get-learner-disclosures {learner}", asked_limit()
     found = parts.disclosures.of_learner(learner, before=asked_after(parts, route, int), limit=limit + 1)
     more = found[limit - 1].number if len(found) > limit else None

@@ -20,7 +20,7 @@ from api.forms import read_day
 from api.links import links_of
 from api.parts import Parts
 from api.problems import bad_parameter
-from api.seeing import reach, seen
+from api.seeing import reach, seats_shown, seen
 from domain.casebook import Stream
 from domain.event import Event
 from domain.group import Group, HeldSession, SeatFreed, SeatTaken
@@ -99,7 +99,9 @@ def get_attendance(parts: Parts, group: UUID) -> Response:
     week, component = _asked_week(), _asked_component()
     loaded, position, _ = seen(parts, "group", group)
     state: Group = loaded.state
-    seats = seated_in(loaded.stream.events, week)
+    held = seated_in(loaded.stream.events, week)
+    shows = seats_shown(parts, state.centre, set(held.values()))
+    seats = {enrolment: learner for enrolment, learner in held.items() if shows(learner, enrolment)}
     streams = parts.casebook.streams.load(list(dict.fromkeys(seats.values())), position)
     rows = [_row(streams[learner], enrolment, group, week, component) for enrolment, learner in seats.items()]
     shown = WeekShown(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -29,6 +29,7 @@ from projections.audit_trail import Trace
 from projections.timeline import Line
 
 T = TypeVar("T")
+MOST_READ: Final = 200  # rows at once, where those before were not shown
 Names = Mapping[str, LocalName | str]  # id → what it is called
 NAMED: Final = ("centre", "group")  # fields of events that name a stream, by its kind
 
@@ -102,11 +103,17 @@ def get_timeline(parts: Parts, kind: Kind, stream: UUID) -> Response:
     found = parts.views.timeline(stream, upto=upto, after=after, limit=limit + 1)
     position = found.position if upto is None else upto
     sight = _admitted(parts, kind, stream, position)
-    lines = found.value[:limit]
-    told = _shown_of(lines, facts_seen(parts, sight, [(line.version, line.facts) for line in lines]))
+
+    def seen(lines: Sequence[Line]) -> list[bool]:
+        return facts_seen(parts, sight, [(line.version, line.facts) for line in lines])
+
+    def on_from(line: Line) -> list[Line]:
+        return parts.views.timeline(stream, upto=position, after=line.version, limit=MOST_READ).value
+
+    told, is_last = _page(found.value, limit, seen, on_from)
     names = _names_in(parts, [line.facts for line in told])
     items = [_told(line, facts_shown(sight, line.facts), names) for line in told]
-    more = found.value[limit - 1].version if len(found.value) > limit else None
+    more = None if is_last else told[-1].version
     disclose(parts, subjects_of(kind, stream, items), sight, position=position)
     return answer(Timeline(items, position, found.stale), headers=_next(parts, stream, more))
 
@@ -118,12 +125,18 @@ def get_audit_trail(parts: Parts, kind: Kind, stream: UUID) -> Response:
     found = parts.views.audit_trail(stream, upto=upto, after=after, limit=limit + 1)
     position = found.position if upto is None else upto
     sight = _admitted(parts, kind, stream, position)
-    traces = found.value[:limit]
-    places = [(trace.version if trace.stream == stream else None, trace.after) for trace in traces]
-    traced = _shown_of(traces, facts_seen(parts, sight, places))
+
+    def seen(traces: Sequence[Trace]) -> list[bool]:
+        places = [(trace.version if trace.stream == stream else None, trace.after) for trace in traces]
+        return facts_seen(parts, sight, places)
+
+    def on_from(trace: Trace) -> list[Trace]:
+        return parts.views.audit_trail(stream, upto=position, after=trace.position, limit=MOST_READ).value
+
+    traced, is_last = _page(found.value, limit, seen, on_from)
     names = _names_in(parts, [trace.after for trace in traced])
     items = [_traced(trace, sight, names) for trace in traced]
-    more = found.value[limit - 1].position if len(found.value) > limit else None
+    more = None if is_last else traced[-1].position
     disclose(parts, subjects_of(kind, stream, items), sight, position=position)
     return answer(AuditTrail(items, position, found.stale), headers=_next(parts, stream, more))
 
@@ -137,8 +150,20 @@ def _admitted(parts: Parts, kind: Kind, stream: UUID, position: int) -> Sight | 
     return sight
 
 
-def _shown_of(every: list[T], seen: list[bool]) -> list[T]:
-    return [each for each, is_seen in zip(every, seen, strict=True) if is_seen]
+def _page(
+    rows: list[T], limit: int, seen: Callable[[Sequence[T]], list[bool]], on_from: Callable[[T], list[T]]
+) -> tuple[list[T], bool]:
+    """A full page of what is shown, and whether it is the last: what is hidden is not told, not even by its place.
+
+    rows: the first, one more than the page if there are; on_from: the next MOST_READ after one of them.
+    """
+    shown: list[T] = []
+    asked = limit + 1
+    while True:
+        shown += [each for each, is_seen in zip(rows, seen(rows), strict=True) if is_seen]
+        if len(shown) > limit or len(rows) < asked:
+            return shown[:limit], len(shown) <= limit
+        rows, asked = on_from(rows[-1]), MOST_READ
 
 
 def _told(line: Line, facts: Mapping[str, Any], names: Names) -> TimelineItem:

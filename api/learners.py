@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from functools import partial
 from typing import Any, Final
@@ -157,12 +158,14 @@ def list_learners(parts: Parts) -> Response:
     """
     limit, after, filters = asked_limit(), asked_after(parts, "list-learners", UUID), _filters()
     wait_for_views(parts, "learner_record")
-    found = parts.views.learner_records(reach(parts), after=after, limit=limit + 1, **filters)
+    asked = {"relation": "former"} if filters["relation"] == "former" else filters
+    found = parts.views.learner_records(reach(parts), after=after, limit=limit + 1, **asked)
     more = found.value[limit - 1].learner if len(found.value) > limit else None
     kept = {name: request.args[name] for name in (*FILTERS, "limit") if name in request.args}
     headers = next_page(parts, "list-learners", more, **kept)
-    items, sights = _seen(parts, found.value[:limit])
-    disclose(parts, [each.learner for each in items], *sights)
+    shown_of = [each for each in _seen(parts, found.value[:limit]) if _is_asked_for(each[0], filters)]
+    items = [record for record, _ in shown_of]
+    disclose(parts, [each.learner for each in items], *(sight for _, sight in shown_of))
     return answer(LearnerList(items, found.position), headers=headers)
 
 
@@ -170,7 +173,8 @@ def search_learners(parts: Parts, text: str) -> Response:
     """A page of your learners that this text finds; the following page is asked with the same body."""
     limit, after = asked_limit(), asked_after(parts, "search-learners", SearchPlace)
     wait_for_views(parts, "learner_directory")
-    found = parts.views.search(reach(parts), text, limit=limit + 1, after=after)
+    full = msgspec.structs.replace(reach(parts), conventions=frozenset())  # a convention shows nobody in full
+    found = parts.views.search(full, text, limit=limit + 1, after=after)
     more = found.value[limit - 1].place if len(found.value) > limit else None
     headers = next_page(parts, "search-learners", more, limit=str(limit))
     sights = [(each, _sight(parts, each)) for each in found.value[:limit]]
@@ -193,7 +197,15 @@ def look_up_learner(parts: Parts, number: str) -> Response:
     return answer(LearnerKnown(learner, {"open-emergency-access": accesses}))
 
 
-def _seen(parts: Parts, records: list[LearnerRecord]) -> tuple[list[LearnerRecord], list[Sight]]:
+def _is_asked_for(record: LearnerRecord, filters: Mapping[str, Any]) -> bool:
+    """Whether what is shown of the learner matches: what is hidden must not be found out by filters."""
+    current = record.active or record.last
+    last = next((each for each in record.enrolments if each.enrolment == current), None)
+    held = {"status": record.status, "centre": last and last.centre, "season": last and last.season}
+    return all(filters[name] in (None, value) for name, value in held.items())
+
+
+def _seen(parts: Parts, records: list[LearnerRecord]) -> list[tuple[LearnerRecord, Sight]]:
     """Those the sender may see, each cut to their sight: a former centre's is folded up to its episode's end."""
     sights = [(record, sight_on(parts, record.learner, record.standing)) for record in records]
     former = [record.learner for record, sight in sights if sight and sight.upto]
@@ -205,8 +217,8 @@ def _seen(parts: Parts, records: list[LearnerRecord]) -> tuple[list[LearnerRecor
         if sight.upto is not None:
             events = streams[record.learner].events[: sight.upto]
             record = record_of(record.learner, fold(KINDS["learner"], events))  # noqa: PLW2901 - the same learner's, earlier
-        seen.append(shown(record, sight))
-    return seen, [sight for _, sight in sights if sight]
+        seen.append((shown(record, sight), sight))
+    return seen
 
 
 def _sight(parts: Parts, found: Found) -> Sight | None:

@@ -22,6 +22,7 @@ from api.problems import Problem
 from api.remedies import Remedy, remedies_of
 from api.scopes import is_actable
 from api.seeing import facts_seen, facts_shown, seen
+from domain.access import Sight
 from domain.casebook import Loaded
 from domain.kind import CommandSpec, Kind
 from domain.sealed import tag_of
@@ -111,11 +112,16 @@ def get_possible_commands(parts: Parts, kind: Kind, stream: UUID) -> Response:
         status=status,
         status_text=say(f"status.{status}"),
         roles=roles,
-        commands=possible_commands(parts, loaded, status),
+        commands=possible_commands(parts, _whole(parts, loaded, sight), status),
         links=links_of(kind.name, stream),
     )
     disclose(parts, subjects_of(kind, stream), sight, position=position)
     return answer(shown, version=version)
+
+
+def _whole(parts: Parts, loaded: Loaded, sight: Sight | None) -> Loaded:
+    """The whole stream: whose it is now is asked of it, also where a former centre is shown its own episode alone."""
+    return loaded if sight is None or sight.upto is None else parts.casebook.load(loaded.kind.name, loaded.stream.id)
 
 
 def possible_commands(parts: Parts, loaded: Loaded, status: str) -> list[CommandShown]:

@@ -15,7 +15,7 @@ from api.parts import Parts
 from api.problems import Finding, Problem
 from domain.access import Held, covers_place, covers_site, is_responsible, sight_of
 from domain.casebook import Consulted, Loaded, unknown_streams
-from domain.errors import Refused, UnknownStream
+from domain.errors import IdInUse, Refused, UnknownStream
 from domain.learner.standing import Standing, standing_of
 
 # The receiving centre's answers: it is not responsible yet.
@@ -44,6 +44,7 @@ def in_scope(parts: Parts, grants: Grants) -> Callable[[Consulted], None]:
     def check(consulted: Consulted) -> None:
         about = ABOUT[consulted.spec.kind]
         about(parts, consulted, grants)
+        _refuse_taken_id(parts, consulted, grants)
         if consulted.spec.name == BEYOND_SIGHT:
             return
         named = _ids_in(msgspec.structs.asdict(consulted.command))
@@ -56,6 +57,13 @@ def in_scope(parts: Parts, grants: Grants) -> Callable[[Consulted], None]:
             raise OutOfScope(unknown_streams([*unseen, *consulted.unknown]))
 
     return check
+
+
+def _refuse_taken_id(parts: Parts, consulted: Consulted, grants: Grants) -> None:
+    """Opening under the id of what is somebody else's says that the id is in use, and not how that one stands."""
+    spec, primary = consulted.spec, consulted.primary
+    if spec.opens_stream and primary.stream.version and not is_actable(parts, grants, primary, spec.name):
+        raise OutOfScope(Refused(IdInUse(pointer=f"/{spec.stream}", id=primary.stream.id)))
 
 
 def covers_kind(grants: Grants, kind: str, state: Any, parts: Parts) -> bool:
@@ -134,7 +142,7 @@ def _about_session(parts: Parts, consulted: Consulted, grants: Grants) -> None:
 
 
 def _about_organisation(parts: Parts, consulted: Consulted, grants: Grants) -> None:
-    """Organisations are registered in one's own place; access is granted no wider than one's own."""
+    """Organisations are registered in one's own place; access is granted and taken no wider than one's own."""
     command: Any = consulted.command
     if consulted.spec.opens_stream:
         province, region = command.province, command.region
@@ -144,23 +152,27 @@ def _about_organisation(parts: Parts, consulted: Consulted, grants: Grants) -> N
         raise _not_yours()
     if consulted.spec.name == "grant-access" and not any(_reaches(parts, each, command) for each in grants):
         raise _not_yours("/scope_id" if command.scope_id else "/scope")
+    if consulted.spec.name == "revoke-access":
+        held = consulted.primary.state.grants.get(command.grant)
+        if held is not None and not any(_reaches(parts, each, held) for each in grants):
+            raise _not_yours("/grant")
 
 
-def _reaches(parts: Parts, held: Held, command: Any) -> bool:
-    """Whether a grant of this scope lies within the scope held."""
+def _reaches(parts: Parts, held: Held, granted: Any) -> bool:
+    """Whether a grant of this scope, asked for or given, lies within the scope held."""
     if held.scope == "national":
         return True
-    match command.scope:
+    match granted.scope:
         case "region":
-            return covers_place(held, None, command.scope_id)
+            return covers_place(held, None, granted.scope_id)
         case "province":
-            return covers_place(held, command.scope_id)
+            return covers_place(held, granted.scope_id)
         case "organisation":
-            return held.scope == "organisation" and held.scope_id == str(command.scope_id)
+            return held.scope == "organisation" and held.scope_id == str(granted.scope_id)
         case "centre":
-            centre = _id(command.scope_id)
+            centre = _id(granted.scope_id)
             return centre is not None and covers_site(held, parts.site_of(centre))
-    return bool(held.scope == command.scope and held.scope_id == command.scope_id)
+    return bool(held.scope == granted.scope and held.scope_id == granted.scope_id)
 
 
 def _about_worker(_parts: Parts, consulted: Consulted, grants: Grants) -> None:

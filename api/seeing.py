@@ -15,7 +15,7 @@ from api.parts import Parts
 from api.permissions import sender
 from api.preconditions import asked_position, refuse_unreached
 from api.scopes import covers_kind
-from domain.access import Reach, Sight, reach_of, sight_of
+from domain.access import Reach, Sight, covers_site, reach_of, sight_of
 from domain.casebook import Loaded
 from domain.errors import Refused, UnknownStream
 from domain.learner.identification import Identity
@@ -176,6 +176,16 @@ def names_shown(parts: Parts, learners: Collection[UUID]) -> Callable[[UUID, UUI
         return sight is not None and sight.sees(None, enrolment)
 
     return shows
+
+
+def seats_shown(parts: Parts, centre: UUID, learners: Collection[UUID]) -> Callable[[UUID, UUID | None], bool]:
+    """Whether one of these learners, seated in a group of this centre, is shown to the sender.
+
+    A centre's own people and those above it see whoever sat there; an auditor those the mission is about.
+    """
+    if any(each.role != "auditor" and covers_site(each, parts.site_of(centre)) for each in sender().acting):
+        return lambda _learner, _enrolment: True
+    return names_shown(parts, learners)
 
 
 def _id_in(facts: Mapping[str, Any], name: str) -> UUID | None:

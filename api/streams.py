@@ -18,7 +18,7 @@ from api.links import links_of
 from api.parts import Parts
 from api.permissions import sender
 from api.problems import Problem
-from api.seeing import names_shown, seen
+from api.seeing import names_shown, seats_shown, seen
 from domain.centre import Centre
 from domain.convention import Convention
 from domain.diploma_session import DiplomaSession, Mark
@@ -236,8 +236,18 @@ SHOWN: Final[Mapping[str, tuple[Any, Callable[[Any], Any]]]] = {
 
 
 def _within_sight(parts: Parts, state: Any) -> Any:
-    """A session without the candidates of centres that are not the sender's, unless they are of the authority."""
-    if not isinstance(state, DiplomaSessionShown) or any(each.org == state.authority for each in sender().acting):
+    """A session without the candidates of centres that are not the sender's, unless they are the authority's agent.
+
+    A group without the learners that an auditor's mission is not about.
+    """
+    if isinstance(state, GroupShown):
+        shows = seats_shown(parts, state.centre, {each.learner for each in state.seats})
+        return msgspec.structs.replace(
+            state, seats=[each for each in state.seats if shows(each.learner, each.enrolment)]
+        )
+    if not isinstance(state, DiplomaSessionShown) or any(
+        each.org == state.authority and each.role == "en_agent" for each in sender().acting
+    ):
         return state
     shows = names_shown(parts, {each.learner for each in state.candidates})
     mine = [each for each in state.candidates if shows(each.learner, each.enrolment)]

@@ -87,6 +87,7 @@ class Sight(msgspec.Struct, frozen=True, kw_only=True):
     episodes: frozenset[UUID] | None = None
     upto: int | None = None
     emergency: UUID | None = None  # what it was opened by, where that is all that shows the learner
+    by: tuple[str, UUID] | None = None  # role and organisation of the grant that shows it
 
     @property
     def said(self) -> str:
@@ -140,13 +141,17 @@ def covers_unenrolled(held: Held, standing: Standing) -> bool:
 
 def sight_of(learner: UUID, standing: Standing, grants: Iterable[Held], site_of: SiteOf) -> Sight | None:
     """The most these grants show of this learner; None: not even that there is one."""
-    sights = [sight for held in grants if (sight := _sight_by(learner, standing, held, site_of)) is not None]
+    sights = [
+        msgspec.structs.replace(sight, by=(held.role, held.org))
+        for held in grants
+        if (sight := _sight_by(learner, standing, held, site_of)) is not None
+    ]
     return min(sights, key=_rank) if sights else None
 
 
-def _rank(sight: Sight) -> tuple[int, bool, bool, bool]:
+def _rank(sight: Sight) -> tuple[int, bool, bool, bool, bool]:
     narrowed = sight.episodes is not None or sight.upto is not None
-    return _LEVELS.index(sight.level), narrowed, not sight.identity, not sight.contacts
+    return _LEVELS.index(sight.level), narrowed, not sight.identity, not sight.contacts, sight.emergency is not None
 
 
 def _sight_by(learner: UUID, standing: Standing, held: Held, site_of: SiteOf) -> Sight | None:

@@ -71,13 +71,13 @@ class Grants:
     def _held(self, worker: UUID, now: datetime, today: date) -> Iterator[HeldGrant]:
         if worker in self._left:
             return
-        roles = set()
+        parts = set()
         for (granter, _), grant in self._by_worker.get(worker, {}).items():
             if grant.valid_from <= today and (grant.valid_to is None or today <= grant.valid_to):
-                roles.add(grant.role)
+                parts.add((grant.role, granter))
                 yield HeldGrant(grant.role, grant.scope, grant.scope_id, granter, grant.mission)
         for opened in self._emergencies.get(worker, []):
-            if now < opened.until and opened.by.role in roles:  # it widens a role that is still held
+            if now < opened.until and (opened.by.role, opened.by.org) in parts:  # it widens a part still played
                 yield HeldGrant(opened.by.role, "learner", str(opened.learner), opened.by.org, None, opened.emergency)
 
     def _apply(self, stream: UUID, state: bytes) -> None:

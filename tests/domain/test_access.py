@@ -6,6 +6,7 @@ from datetime import date
 from typing import NamedTuple
 from uuid import UUID, uuid5
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -57,7 +58,8 @@ class Grant(NamedTuple):
 
 
 def seen(*grants: Grant, standing: Standing = STANDING) -> Sight | None:
-    return sight_of(LEARNER, standing, grants, SITES.get)
+    sight = sight_of(LEARNER, standing, grants, SITES.get)
+    return sight and msgspec.structs.replace(sight, by=None)
 
 
 def centre(role: str, at: UUID) -> Grant:
