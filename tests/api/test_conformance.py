@@ -17,7 +17,10 @@ from hypothesis import HealthCheck, Phase, given
 from hypothesis import strategies as st
 from schemathesis import Case
 from schemathesis.checks import not_a_server_error
+from schemathesis.core.failures import FailureGroup, ServerError
+from schemathesis.core.result import Ok
 from schemathesis.generation import GenerationMode
+from schemathesis.openapi.checks import JsonSchemaError, UndefinedStatusCode
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_headers_conformance,
@@ -74,14 +77,48 @@ def told(api: Api, projector_dsn: str) -> Api:
 
 @pytest.mark.parametrize("shard", range(SHARDS))
 def test_every_answer_is_one_the_document_promises(told: Api, shard: int, subtests: pytest.Subtests) -> None:
-    schema = schemathesis.openapi.from_wsgi("/v1/openapi.json", told.app)
-    operations = [found for each in schema.get_all_operations() if (found := each.ok()) is not None]
-    assert len(operations) == len(list(schema.get_all_operations()))
-    by_id = {each.definition.raw["operationId"]: each for each in operations}
+    by_id = _operations(told, _document(told))
     assert by_id.keys() == set(OPERATIONS) - UNDOCUMENTED
     for name in [each for each in OPERATIONS if each in by_id][shard::SHARDS]:
         with subtests.test(operation=name):
             assert _tried(told, name, by_id[name]) >= CASES
+
+
+def test_a_status_that_is_not_documented_is_found(told: Api) -> None:
+    document = _document(told)
+    del document["paths"]["/v1/learners/{learner}"]["get"]["responses"]["404"]
+    with pytest.raises(FailureGroup) as found:
+        _tried(told, "get-learner", _operations(told, document)["get-learner"])
+    assert {type(each) for each in found.value.exceptions} == {UndefinedStatusCode}
+
+
+def test_a_field_that_is_missing_is_found(told: Api) -> None:
+    document = _document(told)
+    document["components"]["schemas"]["Health"]["required"].append("since")
+    with pytest.raises(FailureGroup) as found:
+        _tried(told, "live", _operations(told, document)["live"])
+    assert {type(each) for each in found.value.exceptions} == {JsonSchemaError}
+
+
+def test_a_fault_of_the_service_is_found(told: Api) -> None:
+    told.app.view_functions["house.code-lists"] = lambda: str(1 // 0)
+    with pytest.raises(FailureGroup) as found:
+        _tried(told, "code-lists", _operations(told, _document(told))["code-lists"])
+    assert ServerError in {type(each) for each in found.value.exceptions}
+
+
+def _document(told: Api) -> dict[str, Any]:
+    document: dict[str, Any] = told.get("/v1/openapi.json", None).get_json()
+    return document
+
+
+def _operations(told: Api, document: dict[str, Any]) -> dict[str, Any]:
+    """The document's operations by their names; each must be one that can be read."""
+    schema = schemathesis.openapi.from_dict(document)
+    schema.app = told.app
+    found = list(schema.get_all_operations())
+    assert all(isinstance(each, Ok) for each in found)
+    return {each.ok().definition.raw["operationId"]: each.ok() for each in found if isinstance(each, Ok)}
 
 
 def _tried(told: Api, name: str, operation: Any) -> int:
