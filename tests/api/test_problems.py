@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -166,3 +167,37 @@ def test_the_type_of_a_problem_leads_a_reader_to_the_page_and_a_program_to_the_d
     for accept in ("*/*", "application/json", "application/problem+json, application/json"):
         assert api.get(address, None, Accept=accept).get_json()["code"] == "not-found"
     assert "Accept-Language" in to_a_reader.headers["Vary"]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(
+    ("query", "code", "parameter"),
+    [
+        ("?cursor=Zm9yZ2Vk", "bad-cursor", "cursor"),
+        ("?as_of=2100-01-01T00:00:00Z", "as-of-in-future", "as_of"),
+        ("?as_of=yesterday", "bad-parameter", "as_of"),
+        ("?at_least=999999999", "at-least-ahead", "at_least"),
+        ("?at_least=soon", "bad-parameter", "at_least"),
+    ],
+)
+def test_what_a_read_asks_for_wrongly_is_told_with_its_place_in_each_language(
+    api: Api, project: Callable[[], int], query: str, code: str, parameter: str, language: str
+) -> None:
+    group = group_of(api)
+    project()
+    path = f"/v1/groups/{group}/timeline" if parameter == "cursor" else f"/v1/groups/{group}"
+    answer = api.get(path + query, "coordinator", Accept_Language=language)
+    said = answer.get_json()
+    (error,) = said["errors"]
+    assert (answer.status_code, said["code"], error["parameter"]) == (422, code, parameter)
+    assert answer.headers["Content-Language"].startswith(language)
+    arabic = re.compile("[\u0620-\u064a]{2}")
+    for sentence in (said["title"], said["detail"], error["detail"], error["way_out"]):
+        assert bool(arabic.search(sentence)) == (language == "ar")
+
+
+def test_a_language_nobody_can_read_is_told_in_arabic(api: Api) -> None:
+    answer = api.get("/livez", None, Accept_Language="§§")
+    assert (answer.status_code, answer.get_json()["code"]) == (422, "bad-parameter")
+    assert answer.get_json()["errors"][0]["parameter"] == "Accept-Language"
+    assert answer.headers["Content-Language"] == "ar-MA"
