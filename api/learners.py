@@ -53,8 +53,19 @@ class LearnerAnswer(msgspec.Struct, frozen=True, kw_only=True):
     identity: Identity | None  # None once erased, or where names are not for you
     contacts: Contacts | None
     erased: bool
+    transfer: TransferAsked | None  # waits for an answer
     record: LearnerRecord
     links: dict[str, str]
+
+
+class TransferAsked(msgspec.Struct, frozen=True, kw_only=True):
+    """The transfer that was requested and has no answer: its id is what accepting, rejecting, withdrawing it name."""
+
+    transfer: UUID
+    enrolment: UUID | None
+    from_centre: UUID
+    to_centre: UUID
+    effective_on: date
 
 
 class LearnerList(msgspec.Struct, frozen=True):
@@ -143,8 +154,9 @@ def get_learner(parts: Parts, learner: UUID) -> Response:
         identity=None if isinstance(identity, Erased) else person_shown(identity, sight),
         contacts=None if isinstance(contacts, Erased) else contacts,
         erased=isinstance(identity, Erased) or "identity" in state.privacy.closed,
+        transfer=_transfer(state, sight),
         record=record,
-        links=links_of("learner", learner),
+        links=links_of("learner", learner, history=sight.level != "summary"),
     )
     disclose(parts, [learner], sight, position=position)
     return answer(body, version=record.version)
@@ -261,6 +273,14 @@ def _opened(parts: Parts, learner: UUID, *facts: SealedFact[Any] | None) -> list
     there = [(learner, fact) for fact in facts if fact is not None]
     values = iter(parts.casebook.keyring.open_many(there))
     return [None if fact is None else next(values) for fact in facts]
+
+
+def _transfer(state: Learner, sight: Sight) -> TransferAsked | None:
+    """The request that waits for its answer, for the two centres it is between. An episode shows nothing of it."""
+    pending = state.transfers.pending
+    if pending is None or sight.episodes is not None:
+        return None
+    return TransferAsked(**{name: getattr(pending, name) for name in TransferAsked.__struct_fields__})
 
 
 def _found(found: Found) -> LearnerFound:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from domain.streams import KINDS
 
-_BESIDE: Final = ("timeline", "audit-trail", "possible-commands")
+_HISTORY: Final = ("timeline", "audit-trail")
 
 
 def self_link(kind: str, stream: UUID) -> str:
@@ -15,7 +15,8 @@ def self_link(kind: str, stream: UUID) -> str:
     return f"/v1/{KINDS[kind].plural}/{stream}"
 
 
-def links_of(kind: str, stream: UUID) -> dict[str, str]:
-    """The stream's own address and those of what can be read beside it."""
+def links_of(kind: str, stream: UUID, *, history: bool = True) -> dict[str, str]:
+    """The stream's own address and those of what can be read beside it; with its history where that is shown."""
     here = self_link(kind, stream)
-    return {"self": here, **{name: f"{here}/{name}" for name in _BESIDE}}
+    beside = (*(_HISTORY if history else ()), "possible-commands")
+    return {"self": here, **{name: f"{here}/{name}" for name in beside}}

@@ -25,7 +25,11 @@ _LEARNER_READERS = (
     "caseworker", "educator", "coordinator", "counsellor", "provincial_directorate", "aref", "ministry", "auditor",
     "en_agent", "data_protection_officer",
 )  # fmt: skip
-_FINDERS = ("caseworker", "educator", "coordinator", "counsellor", "provincial_directorate", "aref", "en_agent")
+# Finding by name or number is for those who may know it.
+_FINDERS = (
+    "caseworker", "educator", "coordinator", "counsellor", "provincial_directorate", "aref", "en_agent",
+    "data_protection_officer",
+)  # fmt: skip
 _AUDITORS = (
     "coordinator", "provincial_directorate", "aref", "ministry", "auditor", "en_agent", "data_protection_officer",
 )  # fmt: skip
@@ -58,7 +62,7 @@ def _of_kind(kind: Kind) -> dict[str, tuple[str, ...]]:
 
 READS: Final[Mapping[str, tuple[str, ...]]] = {
     **{name: roles for kind in KINDS.values() for name, roles in _of_kind(kind).items()},
-    "learners.list-learners": _FINDERS,
+    "learners.list-learners": _LEARNER_READERS,
     "learners.search-learners": _FINDERS,
     "learners.look-up-learner": WHO_OPENS_EMERGENCIES,
     "learners.get-learner-disclosures": ("coordinator", "data_protection_officer"),

@@ -18,7 +18,7 @@ from api.links import links_of
 from api.parts import Parts
 from api.permissions import sender
 from api.problems import Problem
-from api.seeing import names_shown, seats_shown, seen
+from api.seeing import knows_names, names_shown, seats_shown, seen
 from domain.centre import Centre
 from domain.convention import Convention
 from domain.diploma_session import DiplomaSession, Mark
@@ -238,7 +238,8 @@ SHOWN: Final[Mapping[str, tuple[Any, Callable[[Any], Any]]]] = {
 def _within_sight(parts: Parts, state: Any) -> Any:
     """A session without the candidates of centres that are not the sender's, unless they are the authority's agent.
 
-    A group without the learners that an auditor's mission is not about.
+    Its list pairs learners with numbers that stand on their papers: it is empty for whoever may not know names. A group
+    without the learners that an auditor's mission is not about.
     """
     if isinstance(state, GroupShown):
         shows = seats_shown(parts, state.centre, {each.learner for each in state.seats})
@@ -249,6 +250,8 @@ def _within_sight(parts: Parts, state: Any) -> Any:
         each.org == state.authority and each.role == "en_agent" for each in sender().acting
     ):
         return state
+    if not knows_names():
+        return msgspec.structs.replace(state, candidates=[])
     shows = names_shown(parts, {each.learner for each in state.candidates})
     mine = [each for each in state.candidates if shows(each.learner, each.enrolment)]
     return msgspec.structs.replace(state, candidates=mine)

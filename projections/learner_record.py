@@ -69,7 +69,7 @@ class CandidatureLine(msgspec.Struct, frozen=True):
 
     enrolment: UUID
     session: UUID
-    candidate_number: str
+    candidate_number: str | None  # None: withheld from this reader
     decision: str | None
 
 
@@ -82,7 +82,7 @@ class DiplomaLine(msgspec.Struct, frozen=True):
     delegation: UUID
     diploma_kind: str
     year: int
-    number: str
+    number: str | None  # None: withheld from this reader
     awarded_on: date
 
 

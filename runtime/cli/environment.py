@@ -14,10 +14,15 @@ LEFT_BY_RUN: Final = Path("var") / SETTINGS_FILE
 
 
 def environment() -> Mapping[str, str]:
-    """The environment, or var/settings.env of a `forsa run` here where the environment has no setting at all."""
-    if "DATABASE_URL" in os.environ or any(name.startswith("FORSA_") for name in os.environ):
+    """The environment, or var/settings.env of a `forsa run` here where the environment has no setting of its own.
+
+    How logs look is no such setting: it is taken beside the file's.
+    """
+    own = {name: text for name, text in os.environ.items() if name.startswith("FORSA_") and text}
+    if "DATABASE_URL" in os.environ or own.keys() - {"FORSA_LOG_FORMAT"}:
         return os.environ
-    return read_env_lines(LEFT_BY_RUN) or os.environ
+    left = read_env_lines(LEFT_BY_RUN)
+    return {**left, **own} if left else os.environ
 
 
 def settings_for(*needs: str) -> Settings:

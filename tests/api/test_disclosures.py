@@ -63,6 +63,11 @@ class Watched:
         with psycopg.connect(self.log_dsn) as owner:
             return owner.execute(query).fetchall()
 
+    def number_of_one(self) -> str:
+        """The file number of `one`, as their centre is shown it."""
+        answer = self.ask(f"/v1/learners/{self.one}", "coordinator").get_json()
+        return str(answer["record"]["file_number"])
+
     def named_in(self, text: str) -> set[UUID]:
         """The learners whose id stands anywhere in this text."""
         return self.learners & {UUID(each) for each in ANY_UUID.findall(text)}
@@ -151,6 +156,7 @@ def addresses(demo: Watched) -> Iterator[tuple[str, str, dict[str, Any]]]:
     asked: dict[str, dict[str, Any]] = {
         "learners.list-learners": {"query_string": "limit=7"},
         "learners.search-learners": {"method": "POST", "json": {"text": "Amina"}},
+        "learners.look-up-learner": {"method": "POST", "json": {"file_number": demo.number_of_one()}},
         "groups.get-attendance": {"query_string": f"week={monday_of(demo)}&component=workshop"},
     }
     for rule in demo.app.url_map.iter_rules():
@@ -320,3 +326,28 @@ def test_others_may_not_read_who_looked(few: Watched) -> None:
         assert few.ask(f"/v1/learners/{learner}/disclosures", role).status_code == 403
     assert few.ask(f"/v1/learners/{uuid4()}/disclosures", "coordinator").status_code == 404
     assert few.rows() == []
+
+
+# ── names withheld ──
+
+
+def test_whoever_may_not_know_names_is_shown_no_number_that_leads_to_one(
+    demo: Watched, subtests: pytest.Subtests
+) -> None:
+    """An auditor finds the learners of the mission by a list, and no paper's number in anything read of them."""
+    known = demo.ask("/v1/learners?limit=100", "coordinator").get_json()["items"]
+    graduate = next(each for each in known if each["diplomas"])
+    numbers = {graduate["file_number"], *(each["number"] for each in graduate["diplomas"])}
+    numbers |= {f"{mark}{each['candidate_number']}" for each in graduate["candidatures"] for mark in (" ", '"')}
+    learner, session = graduate["learner"], graduate["candidatures"][0]["session"]
+    events = [f"/v1/learners/{learner}/events/{version}" for version in range(1, graduate["version"] + 1)]
+    history = [f"/v1/learners/{learner}{more}" for more in ("", "/timeline?limit=100", "/audit-trail?limit=100")]
+    of_session = {"ministry": [f"/v1/diploma-sessions/{session}"], "auditor": []}  # an auditor is shown no session
+    for role in ("auditor", "ministry"):
+        listed = demo.ask("/v1/learners?limit=100", role).get_json()["items"]
+        assert learner in {each["learner"] for each in listed}
+        for path in [*events, *history, "/v1/learners?limit=100", *of_session[role]]:
+            with subtests.test(role=role, path=path):
+                response = demo.ask(path, role)
+                assert response.status_code == 200
+                assert not {each for each in numbers if each in response.get_data(as_text=True)}

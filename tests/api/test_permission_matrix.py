@@ -261,6 +261,16 @@ def test_a_learner_out_of_scope_is_answered_like_one_who_is_not_there(matrix: Ma
         assert told[0][0] == 404, (rule.rule, told[0])
 
 
+def test_a_centre_that_was_asked_is_shown_what_it_answers(matrix: Matrix) -> None:
+    """And no link that leads it to nothing."""
+    shown = matrix.asked("GET", f"/v1/learners/{LEARNER}", login_of("coordinator", "asked centre")).get_json()
+    assert (shown["sight"], shown["links"].keys()) == ("summary", {"self", "possible-commands"})
+    assert shown["transfer"]["transfer"]
+    assert shown["transfer"]["to_centre"] == shown["record"]["standing"]["asked"]
+    former = matrix.asked("GET", f"/v1/learners/{LEARNER}", login_of("coordinator", "former centre")).get_json()
+    assert (former["sight"], former["transfer"]) == ("episode", None)
+
+
 def test_who_holds_nothing_is_refused_everywhere(matrix: Matrix) -> None:
     for rule in matrix.client.application.url_map.iter_rules():
         if rule.endpoint not in PUBLIC:
