@@ -24,7 +24,10 @@ from projections.records.disclosures import Disclosure
 
 LOG: Final = logging.getLogger("forsa.api")
 
-_STATES: Final = frozenset({"learners.get-learner", "groups.get-group", "diploma-sessions.get-diploma-session"})
+_STATES: Final = frozenset(
+    {"learners.get-learner", "groups.get-group", "diploma-sessions.get-diploma-session"}
+    | {"organisations.get-organisation"}  # emergency accesses, to who may review them
+)
 # Any kind's: an event of a group, a session or an organisation may name a learner.
 _HISTORIES: Final = frozenset(
     f"{kind.plural}.get-{kind.name}-{what}" for kind in KINDS.values() for what in ("timeline", "audit-trail", "event")

@@ -69,7 +69,6 @@ REMEDIES: Final[Mapping[str, tuple[str, ...]]] = {
 }
 # The acts depend on where the stream stands, or on what is missing.
 BY_STATUS: Final = "not-allowed-now"
-_OF_TRANSFER: Final = ("request-transfer", "accept-transfer", "reject-transfer", "withdraw-transfer")
 _OF_STEP: Final = {"assessment": "assess-eligibility", "orientation": "orient-learner"}
 # No command makes these right: the request is corrected, someone else does it, or it is too early or done for good.
 NONE: Final = frozenset(
@@ -85,7 +84,8 @@ NONE: Final = frozenset(
         "not-a-parameter-value", "not-acting-for-it", "not-admitted", "not-an-exam-authority", "not-outside",
         "not-positive", "not-withdrawable", "not-yours-to-correct", "not-yours-to-withdraw", "nothing-to-reopen",
         "nothing-verifies", "number-unreadable", "occurred-in-future", "outside-week", "reason-needed",
-        "reason-text-misplaced", "register-number-in-use", "reviewed-by-opener", "rule-not-derogable", "same-day-twice",
+        "reason-text-misplaced", "register-number-in-use", "reviewed-by-opener", "reviewer-not-superior",
+        "rule-not-derogable", "same-day-twice",
         "same-learner-twice", "same-number-twice", "scope-id-does-not-fit", "season-twice", "settled-by-recorder",
         "sheet-empty", "signed-before-exam", "starts-before-last-ended", "starts-outside-season", "text-unreadable",
         "too-much-at-once", "trade-missing", "transfer-to-same-centre", "unknown-candidate", "unknown-code",
@@ -161,8 +161,6 @@ def _names(code: str, params: Mapping[str, Any], refused: str) -> tuple[str, ...
     if code == BY_STATUS and refused in _SPECS:
         return first_step(_SPECS[refused].kind, str(params["status"]), refused)
     names = REMEDIES.get(code, ())
-    if refused in _OF_TRANSFER and code == "not-in-your-scope":
-        return ()  # the other centre's to do: another request helps nobody
     return tuple(name for name in names if name == _OF_STEP.get(str(params.get("step")), name))
 
 

@@ -6,7 +6,7 @@ Whoever has no sight of a stream gets the answer an unknown id gets.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -15,7 +15,7 @@ from api.parts import Parts
 from api.permissions import sender
 from api.preconditions import asked_position, refuse_unreached
 from api.scopes import covers_kind
-from domain.access import SEES_IDENTITY, Reach, Sight, covers_site, reach_of, sight_of
+from domain.access import Reach, Sight, covers_site, reach_of, sight_of
 from domain.casebook import Loaded
 from domain.errors import Refused, UnknownStream
 from domain.learner.identification import Identity
@@ -52,10 +52,6 @@ def admitted(parts: Parts, loaded: Loaded) -> Sight | None:
     if not covers_kind(sender().acting, loaded.kind.name, loaded.state, parts):
         raise unknown(loaded.kind.name, loaded.stream.id)
     return None
-
-
-# Facts by which whoever holds a paper or a register finds the person: hidden with the name.
-NAMING: Final = frozenset({"file_number", "candidate_number", "number", "partner_reference"})
 
 
 class Seen(NamedTuple):
@@ -97,23 +93,27 @@ def unknown(kind: str, stream: UUID, pointer: str = "") -> Refused:
 def shown(record: LearnerRecord, sight: Sight) -> LearnerRecord:
     """The record cut to what the sight shows. A former centre's record was folded up to its episode's end before."""
     if not sight.identity:
-        record = _nameless(record)
+        record = msgspec.structs.replace(record, file_number=None, identity=None, contacts=None)
     if not sight.contacts:
         record = msgspec.structs.replace(record, contacts=None)
     if sight.level == "summary":
         return _summary(record)
+    if sight.seasons is not None:
+        record = _of_seasons(record, sight.seasons, sight.episodes or frozenset())
     return record if sight.episodes is None else _of_episodes(record, sight.episodes)
 
 
-def _nameless(record: LearnerRecord) -> LearnerRecord:
-    """The record without what leads to the person: no number that stands on a paper of theirs."""
+def _of_seasons(record: LearnerRecord, seasons: frozenset[int], episodes: frozenset[UUID]) -> LearnerRecord:
+    """What a mission shows besides its enrolments: the seasons' steps. Where the learner stands today is none of it."""
+    is_there = any(each.enrolment in episodes and each.ended_on is None for each in record.enrolments)
     return msgspec.structs.replace(
         record,
-        file_number=None,
-        identity=None,
-        contacts=None,
-        candidatures=[msgspec.structs.replace(each, candidate_number=None) for each in record.candidatures],
-        diplomas=[msgspec.structs.replace(each, number=None) for each in record.diplomas],
+        status="enrolled" if is_there else "left",
+        assessments=[each for each in record.assessments if each.season in seasons],
+        derogations=[each for each in record.derogations if each.season in seasons],
+        orientations=[each for each in record.orientations if each.season in seasons],
+        competences=0,
+        flags=[],
     )
 
 
@@ -175,7 +175,7 @@ def facts_seen(parts: Parts, sight: Sight | None, facts: Sequence[tuple[int | No
     it is the history of another kind of stream, and what it says of a learner is shown to those who see that learner.
     """
     if sight is not None:
-        return [sight.sees(version, _id_in(said, "enrolment")) for version, said in facts]
+        return [sight.sees(version, _id_in(said, "enrolment"), said.get("season")) for version, said in facts]
     named = [(_id_in(said, "learner"), _id_in(said, "enrolment")) for _, said in facts]
     shows = names_shown(parts, {learner for learner, _ in named if learner is not None})
     return [learner is None or shows(learner, enrolment) for learner, enrolment in named]
@@ -210,15 +210,7 @@ def _id_in(facts: Mapping[str, Any], name: str) -> UUID | None:
 
 
 def facts_shown(sight: Sight | None, facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Facts of a line without what leads to the person, for a reader who is not to know.
-
-    With no sight the line is another kind of stream's, which may speak of a learner.
-    """
-    if sight.identity if sight else "learner" not in facts or knows_names():
+    """Facts of a line without what names the person, for a reader who is not to know."""
+    if sight is None or sight.identity:
         return dict(facts)
-    return {name: value for name, value in facts.items() if name not in NAMING}
-
-
-def knows_names() -> bool:
-    """Whether the sender may know who learners are, in one of the roles they ask in."""
-    return any(each.role in SEES_IDENTITY or (each.mission and each.mission.names) for each in sender().acting)
+    return {name: value for name, value in facts.items() if name != "file_number"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
 
@@ -18,7 +18,9 @@ from api.links import links_of
 from api.parts import Parts
 from api.permissions import sender
 from api.problems import Problem
+from api.scopes import is_actable
 from api.seeing import knows_names, names_shown, seats_shown, seen
+from domain.casebook import Loaded
 from domain.centre import Centre
 from domain.convention import Convention
 from domain.diploma_session import DiplomaSession, Mark
@@ -26,11 +28,12 @@ from domain.group import Group
 from domain.organisation import LocalName, Organisation
 from domain.parameter import NATIONAL, Parameter
 from domain.parameters import DEFINITIONS
-from domain.streams import KINDS
+from domain.streams import COMMANDS, KINDS
 from domain.values import format_amount
 from domain.worker import Worker
 
 T = TypeVar("T")
+REVIEWERS: Final = next(spec.roles for spec in COMMANDS if spec.name == "review-emergency-access")
 
 
 class StreamAnswer(msgspec.Struct, Generic[T], frozen=True):
@@ -95,6 +98,18 @@ class GrantShown(msgspec.Struct, frozen=True):
     valid_to: date | None
 
 
+class EmergencyShown(msgspec.Struct, frozen=True):
+    """One emergency access, for who may review it: whose record, opened by whom in which role and why, until when."""
+
+    emergency: UUID
+    learner: UUID
+    opened_by: UUID
+    role: str
+    reason: str
+    until: datetime
+    finding: str | None  # None until it was reviewed
+
+
 class OrganisationShown(msgspec.Struct, frozen=True):
     """An organisation and the grants it gave."""
 
@@ -103,6 +118,7 @@ class OrganisationShown(msgspec.Struct, frozen=True):
     region: str | None
     province: str | None
     grants: list[GrantShown]
+    emergencies: list[EmergencyShown]  # empty for whoever may not review them
 
 
 class WorkerShown(msgspec.Struct, frozen=True):
@@ -193,7 +209,11 @@ def _organisation(state: Organisation) -> OrganisationShown:
         GrantShown(key, each.subject, each.role, each.scope, each.scope_id, each.valid_from, each.valid_to)
         for key, each in state.grants.items()
     ]
-    return OrganisationShown(state.kind, state.name, state.region, state.province, grants)
+    opened = [
+        EmergencyShown(key, each.learner, each.opened_by, each.role, each.reason, each.until, each.finding)
+        for key, each in state.emergencies.items()
+    ]
+    return OrganisationShown(state.kind, state.name, state.region, state.province, grants, opened)
 
 
 def _worker(state: Worker) -> WorkerShown:
@@ -235,12 +255,16 @@ SHOWN: Final[Mapping[str, tuple[Any, Callable[[Any], Any]]]] = {
 }
 
 
-def _within_sight(parts: Parts, state: Any) -> Any:
+def _within_sight(parts: Parts, loaded: Loaded, state: Any) -> Any:
     """A session without the candidates of centres that are not the sender's, unless they are the authority's agent.
 
-    Its list pairs learners with numbers that stand on their papers: it is empty for whoever may not know names. A group
-    without the learners that an auditor's mission is not about.
+    A group without the learners that an auditor's mission is not about, an organisation without the emergency accesses
+    that are not the sender's to review.
     """
+    if isinstance(state, OrganisationShown):
+        reviewing = [each for each in sender().grants if each.role in REVIEWERS and each.scope != "learner"]
+        is_theirs = bool(reviewing) and is_actable(parts, reviewing, loaded, "review-emergency-access")
+        return state if is_theirs else msgspec.structs.replace(state, emergencies=[])
     if isinstance(state, GroupShown):
         shows = seats_shown(parts, state.centre, {each.learner for each in state.seats})
         return msgspec.structs.replace(
@@ -250,7 +274,7 @@ def _within_sight(parts: Parts, state: Any) -> Any:
         each.org == state.authority and each.role == "en_agent" for each in sender().acting
     ):
         return state
-    if not knows_names():
+    if not knows_names():  # a candidate's number stands on their papers
         return msgspec.structs.replace(state, candidates=[])
     shows = names_shown(parts, {each.learner for each in state.candidates})
     mine = [each for each in state.candidates if shows(each.learner, each.enrolment)]
@@ -276,7 +300,7 @@ def _register(parts: Parts, blueprint: ForsaBlueprint, name: str) -> None:
         loaded, position, _ = seen(parts, name, stream)
         status, version = loaded.kind.status_of(loaded.state), loaded.state.version
         body = StreamAnswer(
-            stream, version, position, status, _within_sight(parts, shown(loaded.state)), links_of(name, stream)
+            stream, version, position, status, _within_sight(parts, loaded, shown(loaded.state)), links_of(name, stream)
         )
         disclose(parts, learners_in(body.state), None, position=position)
         return answer(body, version=version)

@@ -9,6 +9,7 @@ DOMAIN §5 "Who decides".
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from datetime import date
 from typing import Final, Protocol
 from uuid import UUID
 
@@ -75,6 +76,7 @@ SEES_IDENTITY: Final = frozenset(
 )
 SEES_CONTACTS: Final = frozenset({"caseworker", "educator", "coordinator", "counsellor", "data_protection_officer"})
 ANSWERS_TRANSFERS: Final = frozenset({"caseworker", "coordinator", "data_protection_officer"})
+EVER: Final = Mission(date.min, date.max, names=False)  # of who follows a convention, for as long as it lasts
 _LEVELS: Final = ("full", "episode", "summary")
 
 
@@ -85,6 +87,7 @@ class Sight(msgspec.Struct, frozen=True, kw_only=True):
     identity: bool = False
     contacts: bool = False
     episodes: frozenset[UUID] | None = None
+    seasons: frozenset[int] | None = None  # of a mission: facts of no episode are shown for these alone
     upto: int | None = None
     emergency: UUID | None = None  # what it was opened by, where that is all that shows the learner
     by: tuple[str, UUID] | None = None  # role and organisation of the grant that shows it
@@ -95,13 +98,15 @@ class Sight(msgspec.Struct, frozen=True, kw_only=True):
         named = self.level if self.identity else f"{self.level}, without names"
         return f"{named}, emergency" if self.emergency else named
 
-    def sees(self, version: int | None, enrolment: UUID | None) -> bool:
-        """Whether a fact is shown: by its version on the learner's stream (None: of another), and episode."""
+    def sees(self, version: int | None, enrolment: UUID | None, season: int | None = None) -> bool:
+        """Whether a fact is shown: by its version on the learner's stream (None: of another), episode and season."""
         if self.level == "summary" or (self.upto is not None and version is not None and version > self.upto):
             return False
         if self.episodes is None:
             return True
-        return enrolment in self.episodes if enrolment is not None else version is not None
+        if enrolment is not None:
+            return enrolment in self.episodes
+        return version is not None and (self.seasons is None or season in self.seasons)
 
 
 def covers_site(held: Held, site: Site | None) -> bool:
@@ -181,23 +186,27 @@ def is_responsible(standing: Standing, held: Held, site_of: SiteOf) -> bool:
 
 
 def _sight_of_mission(standing: Standing, held: Held, site_of: SiteOf) -> Sight | None:
-    """The episodes a mission is about: under its convention or at its centres, in its dates."""
-    about = frozenset(each.enrolment for each in standing.episodes if _is_about(each, held, site_of))
+    """The episodes a mission is about: under its convention or at its centres, in its dates. No auditor without one."""
+    mission = held.mission or (None if held.role == "auditor" else EVER)
+    if mission is None:
+        return None
+    about = [each for each in standing.episodes if _is_about(each, mission, held, site_of)]
     if not about:
         return None
-    names = held.mission is not None and held.mission.names
-    return Sight(level="episode", identity=names, episodes=about)
+    return Sight(
+        level="episode",
+        identity=mission.names,
+        episodes=frozenset(each.enrolment for each in about),
+        seasons=frozenset(each.season for each in about),
+    )
 
 
-def _is_about(episode: Episode, held: Held, site_of: SiteOf) -> bool:
+def _is_about(episode: Episode, mission: Mission, held: Held, site_of: SiteOf) -> bool:
     if held.scope == "convention":
         there = held.scope_id == str(episode.convention)
     else:
         there = covers_site(held, site_of(episode.centre))
-    mission = held.mission
-    if not there or mission is None:
-        return there
-    return episode.starts_on <= mission.until and (episode.ended_on is None or episode.ended_on >= mission.since)
+    return there and episode.starts_on <= mission.until and (episode.ended_on or mission.since) >= mission.since
 
 
 class Reach(msgspec.Struct, frozen=True, kw_only=True):

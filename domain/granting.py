@@ -13,6 +13,7 @@ from domain.kind import Act, Changes, CommandSpec, Reads
 from domain.organisation import (
     AccessGranted,
     AccessRevoked,
+    Emergency,
     EmergencyAccessOpened,
     EmergencyAccessReviewed,
     EmergencyAlreadyReviewed,
@@ -28,6 +29,7 @@ from domain.organisation import (
     Organisation,
     ReviewedByOpener,
     ReviewEmergencyAccess,
+    ReviewerNotSuperior,
     RevokeAccess,
     ScopeIdDoesNotFit,
     WorkerHasLeft,
@@ -36,6 +38,18 @@ from domain.organisation import (
 from domain.worker import Worker
 
 EMERGENCY_LASTS: Final = timedelta(hours=3)  # DOMAIN §5 "Who decides"
+# Who reviews an emergency access: a superior of the role it was opened in.
+_OVER_ALL: Final = ("aref", "data_protection_officer")
+_OVER_CENTRES: Final = ("provincial_directorate", *_OVER_ALL)
+_OVER_STAFF: Final = ("coordinator", *_OVER_CENTRES)
+SUPERIORS: Final[Mapping[str, tuple[str, ...]]] = {
+    "caseworker": _OVER_STAFF,
+    "educator": _OVER_STAFF,
+    "counsellor": _OVER_STAFF,
+    "coordinator": _OVER_CENTRES,
+    "provincial_directorate": _OVER_ALL,
+    "aref": ("data_protection_officer",),
+}
 STREAM_SCOPES: Final = frozenset({"organisation", "centre", "convention"})  # as their kinds of stream are named
 
 
@@ -148,7 +162,7 @@ def open_emergency_access(command: OpenEmergencyAccess, act: Act, *, organisatio
 def review_emergency_access(command: ReviewEmergencyAccess, act: Act, *, organisation: Organisation) -> Changes:
     """The emergency access is reviewed, by another than who opened it; the same finding again changes nothing.
 
-    Refuses UnknownCode, NoSuchEmergency, ReviewedByOpener, EmergencyAlreadyReviewed.
+    Refuses UnknownCode, NoSuchEmergency, ReviewedByOpener, ReviewerNotSuperior, EmergencyAlreadyReviewed.
     """
     held = organisation.emergencies.get(command.emergency)
     if held is not None and held.finding == command.finding:
@@ -157,9 +171,15 @@ def review_emergency_access(command: ReviewEmergencyAccess, act: Act, *, organis
         refuse_unknown("emergency_finding", command.finding, "/finding", act.on),
         NoSuchEmergency(pointer="/emergency", emergency=command.emergency) if held is None else None,
         ReviewedByOpener(pointer="/emergency") if held and held.opened_by == act.by.actor else None,
+        _not_superior(held, act.by.role) if held else None,
         EmergencyAlreadyReviewed(pointer="/emergency", finding=held.finding) if held and held.finding else None,
     )
     return [(command.organisation, act.event(EmergencyAccessReviewed, command))]
+
+
+def _not_superior(held: Emergency, role: str) -> ReviewerNotSuperior | None:
+    superiors = SUPERIORS.get(held.role, _OVER_ALL)
+    return None if role in superiors else ReviewerNotSuperior(pointer="/emergency", roles=list(superiors))
 
 
 def _read_to_grant(command: GrantAccess, _seen: Mapping[str, Any]) -> Reads:

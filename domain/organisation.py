@@ -90,6 +90,8 @@ class Emergency(msgspec.Struct, frozen=True):
 
     learner: UUID
     opened_by: UUID  # the worker
+    role: str  # that it was opened in
+    reason: str  # code
     until: datetime
     finding: str | None = None  # None until it was reviewed
 
@@ -131,7 +133,8 @@ def _revoked(state: Organisation, event: AccessRevoked, _version: int) -> Organi
 
 
 def _emergency_opened(state: Organisation, event: EmergencyAccessOpened, _version: int) -> Organisation:
-    opened = Emergency(event.learner, event.by.actor, event.until)
+    reason = "" if event.why is msgspec.UNSET else event.why.code
+    opened = Emergency(event.learner, event.by.actor, event.by.role, reason, event.until)
     return msgspec.structs.replace(state, emergencies={**state.emergencies, event.emergency: opened})
 
 
@@ -254,6 +257,12 @@ class NoSuchEmergency(RuleBroken, frozen=True, kw_only=True):
 
 class ReviewedByOpener(RuleBroken, frozen=True, kw_only=True):
     """Who opened an emergency access does not review it."""
+
+
+class ReviewerNotSuperior(RuleBroken, frozen=True, kw_only=True):
+    """An emergency access is reviewed by a superior of who opened it."""
+
+    roles: list[str]  # that may
 
 
 class EmergencyAlreadyReviewed(RuleBroken, frozen=True, kw_only=True):

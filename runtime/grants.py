@@ -75,7 +75,7 @@ class Grants:
         for (granter, _), grant in self._by_worker.get(worker, {}).items():
             if grant.valid_from <= today and (grant.valid_to is None or today <= grant.valid_to):
                 parts.add((grant.role, granter))
-                yield HeldGrant(grant.role, grant.scope, grant.scope_id, granter, grant.mission)
+                yield HeldGrant(grant.role, grant.scope, grant.scope_id, granter, _mission_of(grant))
         for opened in self._emergencies.get(worker, []):
             if now < opened.until and (opened.by.role, opened.by.org) in parts:  # it widens a part still played
                 yield HeldGrant(opened.by.role, "learner", str(opened.learner), opened.by.org, None, opened.emergency)
@@ -93,3 +93,10 @@ class Grants:
                 self._emergencies.setdefault(opened.by.actor, []).append(opened)
             case WorkerLeft():
                 self._left.add(stream)
+
+
+def _mission_of(grant: AccessGranted) -> Mission | None:
+    """What an auditor was sent to look at: where nothing says so, the grant's own dates, without names."""
+    if grant.role != "auditor" or grant.mission is not None:
+        return grant.mission
+    return Mission(grant.valid_from, grant.valid_to or date.max, names=False)

@@ -43,38 +43,35 @@ class Tail:
         """read: rows after a position, raises Unreadable; clock: seconds, for the age of an answer."""
         self._read, self._apply, self._clock = read, apply, clock
         self._lock = threading.Lock()
-        self._position = self._seen = 0
+        self._position = 0
         self._read_at = self._failed_at = float("-inf")
 
     @contextmanager
-    def known(self, at_least: int = 0) -> Iterator[Callable[[], bool]]:
+    def known(self, at_least: int = 0) -> Iterator[Callable[[], None]]:
         """What was applied may be read, at most a second old if the log is there; the function given asks it now.
 
-        at_least: a position of the log it must have come to: who has just written reads what they wrote.
+        at_least: a position of the log: what was recorded up to there counts already, so that writers read their own.
         Raises Unreadable where nothing was read for five seconds.
         """
         with self._lock:
-            if self._refresh(FRESH_SECONDS if at_least <= self._seen else 0):
-                self._seen = max(self._seen, at_least)
+            self._refresh(0 if at_least > self._position else FRESH_SECONDS)
             if self._clock() - self._read_at > OLDEST_SECONDS:
                 raise Unreadable
             yield lambda: self._refresh(0)
 
-    def _refresh(self, older_than: float) -> bool:
-        """Whether the log was read just now."""
+    def _refresh(self, older_than: float) -> None:
         asked_at = self._clock()
         if asked_at - self._read_at < older_than or asked_at - self._failed_at < PAUSE_SECONDS:
-            return False
+            return
         try:
             rows = list(self._read(self._position))
         except Unreadable:
             self._failed_at = self._clock()
-            return False
+            return
         for position, stream, state in rows:
             self._apply(stream, state)
             self._position = position
         self._read_at = asked_at
-        return True
 
 
 def reader(datastore: ForsaDatastore, query: bytes) -> Callable[[int], Sequence[Row]]:

@@ -19,6 +19,7 @@ class Episode(msgspec.Struct, frozen=True, kw_only=True):
     enrolment: UUID
     centre: UUID
     convention: UUID
+    season: int
     starts_on: date
     ended_on: date | None = None
     ended_version: int | None = None  # of the event that ended it: a former centre sees nothing recorded later
@@ -57,6 +58,7 @@ def standing_of(learner: Learner) -> Standing:
                 enrolment=key,
                 centre=each.centre,
                 convention=each.convention,
+                season=each.season,
                 starts_on=each.starts_on,
                 ended_on=each.ended_on,
                 ended_version=each.ended_version,

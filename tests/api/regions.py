@@ -64,10 +64,14 @@ def centre_of(place: str) -> UUID:
 
 def stood_up(forsa: Forsa) -> None:
     """The places, the convention of all of them, the learner, a group and an exam session stand in the log."""
-    names = {each.association for each in PLACES.values()} - {"association"}
+    names = {each.association: each.province for each in PLACES.values() if each.association != "association"}
     registered = [
-        NewEvent(ident(name), 1, OrganisationRegistered(on=DAY, by=SYSTEM, kind="association", name=LocalName(fr=name)))
-        for name in sorted(names)
+        NewEvent(
+            ident(name),
+            1,
+            OrganisationRegistered(on=DAY, by=SYSTEM, kind="association", name=LocalName(fr=name), province=province),
+        )
+        for name, province in names.items()
     ]
     forsa.event_log.append(Append(tuple(registered)))
     for role, place, command in _acts():

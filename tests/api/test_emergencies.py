@@ -18,7 +18,8 @@ from tests.api.stack import NOW, Api, composed, ident, settings_of
 ORG = ident(PLACES["far"].association)
 HOLDERS = [
     Holder("far coordinator", "coordinator", "centre", str(centre_of("far")), ORG),
-    Holder("far superior", "coordinator", "organisation", str(ORG), ORG),
+    Holder("far superior", "provincial_directorate", "province", PLACES["far"].province, ident("directorate")),
+    Holder("far colleague", "coordinator", "organisation", str(ORG), ORG),
     Holder("own coordinator", "coordinator", "centre", str(centre_of("own")), ident("association")),
     Holder("far operator", "operator", "national", "", ORG),
 ]
@@ -100,14 +101,19 @@ def test_an_emergency_access_is_for_reading_and_for_its_opener(api: Api) -> None
     with api.nothing_recorded():
         response = api.post(f"/v1/learners/{LEARNER}/enrolment-ends", said, "far coordinator")
     assert response.status_code in (403, 404)
-    assert api.get(f"/v1/learners/{LEARNER}", "far superior").status_code == 404
+    assert api.get(f"/v1/learners/{LEARNER}", "far colleague").status_code == 404
 
 
-def test_a_superior_reviews_it_and_nobody_their_own(api: Api) -> None:
-    reviews, said = f"/v1/organisations/{ORG}/emergency-reviews", {"emergency": _opened(api), "finding": "justified"}
-    own = api.post(reviews, said, "far coordinator")
+def test_a_superior_finds_and_reviews_it_and_nobody_their_own(api: Api) -> None:
+    emergency, organisation = _opened(api), f"/v1/organisations/{ORG}"
+    assert api.get(organisation, "own coordinator").get_json()["state"]["emergencies"] == []
+    (found,) = api.get(organisation, "far superior").get_json()["state"]["emergencies"]
+    assert (found["emergency"], found["learner"], found["role"]) == (emergency, str(LEARNER), "coordinator")
+    assert (found["reason"], found["finding"]) == ("immediate_danger", None)
+    said = {"emergency": found["emergency"], "finding": "justified"}
+    own = api.post(f"{organisation}/emergency-reviews", said, "far coordinator")
     assert (own.status_code, own.get_json()["code"]) == (409, "reviewed-by-opener")
-    assert api.post(reviews, said, "far superior").status_code == 201
+    assert api.post(f"{organisation}/emergency-reviews", said, "far superior").status_code == 201
 
 
 @pytest.mark.parametrize(("number", "status"), [("2026-TNG-000000-0", 404), ("سلمى", 404), ("", 422)])

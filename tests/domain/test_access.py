@@ -21,6 +21,7 @@ def ident(name: str) -> UUID:
     return uuid5(UUID("1f0a3a52-6a4e-4a59-9c1c-3f9f6f2f1d10"), name)
 
 
+ALWAYS = Mission(date(2000, 1, 1), date(2100, 1, 1), names=False)
 LEARNER, OURS, THEIRS = ident("learner"), ident("our association"), ident("another association")
 NOW, FORMER, ASKED, SISTER, NEAR, FAR = (ident(name) for name in ("now", "former", "asked", "sister", "near", "far"))
 CONVENTION, OTHER_CONVENTION = ident("convention"), ident("other convention")
@@ -39,11 +40,12 @@ FIRST = Episode(
     enrolment=ident("first"),
     centre=FORMER,
     convention=OTHER_CONVENTION,
+    season=2024,
     starts_on=date(2024, 10, 1),
     ended_on=date(2025, 6, 30),
     ended_version=9,
 )
-SECOND = Episode(enrolment=ident("second"), centre=NOW, convention=CONVENTION, starts_on=date(2025, 10, 1))
+SECOND = Episode(enrolment=ident("second"), centre=NOW, convention=CONVENTION, season=2025, starts_on=date(2025, 10, 1))
 STANDING = Standing(custody=NOW, org=OURS, province="CAS", episodes=(FIRST, SECOND), asked=ASKED)
 UNENROLLED = Standing(custody=None, org=OURS, province="TNG", episodes=())
 
@@ -134,12 +136,16 @@ def test_before_an_enrolment_the_learner_is_whoever_identified_them() -> None:
 
 
 def test_an_auditor_sees_the_episodes_of_the_convention_without_names() -> None:
-    auditor = Grant("auditor", "convention", str(CONVENTION), THEIRS)
+    auditor = Grant("auditor", "convention", str(CONVENTION), THEIRS, ALWAYS)
     sight = seen(auditor)
-    assert sight == Sight(level="episode", episodes=frozenset({SECOND.enrolment}))
+    assert sight == Sight(level="episode", episodes=frozenset({SECOND.enrolment}), seasons=frozenset({2025}))
     assert sight.sees(40, SECOND.enrolment)
+    assert sight.sees(3, None, 2025), "a step of the season"
+    assert not sight.sees(3, None, 2026)
+    assert not sight.sees(3, None), "neither of an enrolment nor of a season"
     assert not sight.sees(5, FIRST.enrolment)
-    assert seen(Grant("auditor", "convention", str(ident("no such")), THEIRS)) is None
+    assert seen(Grant("auditor", "convention", str(CONVENTION), THEIRS)) is None, "sent to look at nothing"
+    assert seen(Grant("auditor", "convention", str(ident("no such")), THEIRS, ALWAYS)) is None
     assert seen(auditor, standing=UNENROLLED) is None, "no convention paid for them"
 
 

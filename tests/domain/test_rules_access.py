@@ -10,6 +10,7 @@ from msgspec.structs import replace as but
 
 from domain.errors import IdInUse, NotAllowedNow, OccurredInFuture, ReasonNeeded, UnknownCode, UnknownStream
 from domain.event import By
+from domain.granting import SUPERIORS
 from domain.kind import Command, ReasonGiven
 from domain.organisation import (
     EmergencyAlreadyReviewed,
@@ -23,10 +24,11 @@ from domain.organisation import (
     NoSuchGrant,
     NotActingForIt,
     ReviewedByOpener,
+    ReviewerNotSuperior,
     ScopeIdDoesNotFit,
     WorkerHasLeft,
 )
-from domain.streams import LoginInUse
+from domain.streams import COMMANDS, LoginInUse
 from tests.examples.commands import (
     BIND_LOGIN,
     GRANT_ACCESS,
@@ -246,7 +248,25 @@ def test_an_emergencys_id_names_one_access() -> None:
 
 
 def test_nobody_reviews_their_own_emergency() -> None:
-    given(*EMERGENCY_OPEN).when(REVIEW_EMERGENCY, by=DIRECTORATE).refused(ReviewedByOpener(pointer="/emergency"))
+    over_directorates = ["aref", "data_protection_officer"]
+    given(*EMERGENCY_OPEN).when(REVIEW_EMERGENCY, by=DIRECTORATE).refused(
+        ReviewedByOpener(pointer="/emergency"), ReviewerNotSuperior(pointer="/emergency", roles=over_directorates)
+    )
+
+
+def test_a_colleague_of_the_same_rank_is_no_superior() -> None:
+    colleague = but(DIRECTORATE, actor=NOBODY)
+    given(*EMERGENCY_OPEN).when(REVIEW_EMERGENCY, by=colleague).refused(
+        ReviewerNotSuperior(pointer="/emergency", roles=["aref", "data_protection_officer"])
+    )
+
+
+def test_whoever_may_open_an_emergency_has_a_superior_who_may_review_it() -> None:
+    rows = {spec.name: spec.roles for spec in COMMANDS}
+    assert SUPERIORS.keys() == set(rows["open-emergency-access"])
+    assert all(
+        role not in above and set(above) <= set(rows["review-emergency-access"]) for role, above in SUPERIORS.items()
+    )
 
 
 def test_an_emergency_is_reviewed_once() -> None:
