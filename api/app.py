@@ -25,11 +25,12 @@ from api.preconditions import refuse_unreadable_language
 from api.problems import BY_STATUS, Problem, problem_response, refusal_response
 from api.streams import register_kinds
 from api.subject_file import register_subject_file
-from api.turns import refuse_stranger, take_turns
+from api.turns import refuse_stranger
 from domain.errors import Refused
 from domain.streams import KINDS
 
 LOG: Final = logging.getLogger("forsa.api")
+STRANGERS: Final = frozenset({"unauthenticated", "login-not-bound"})  # what is said to whoever is no worker of ours
 
 
 def create_app(parts: Parts) -> Flask:
@@ -50,7 +51,6 @@ def create_app(parts: Parts) -> Flask:
     observe(app, parts)
     app.before_request(refuse_unreadable_language)
     guard(app, parts)
-    take_turns(app, parts)
     refuse_undisclosed(app)
     api = SmorestApi(app)
     house = ForsaBlueprint("house", __name__)
@@ -78,7 +78,7 @@ def _answer_errors(app: Flask, parts: Parts) -> None:
 
     @app.errorhandler(Problem)
     def problem(raised: Problem) -> Response:
-        if raised.code == "unauthenticated":
+        if raised.code in STRANGERS:
             try:
                 refuse_stranger(parts)
             except Problem as early:

@@ -154,7 +154,7 @@ PARAMETERS: Final[Document] = {
     "Language": _header("Accept-Language", "ar-MA (the default), fr or en.", "fr"),
     "Request": _header(
         "X-Request-Id",
-        "A UUID: names this request in our log and on its answer; made where it is absent.",
+        "A UUID of yours: kept in our log beside our own id, which is on the answer.",
         "0f2c6f0e-9d0c-4b7e-8f3a-6a1d2b3c4d5e",
     ),
     "Correlation": _header(

@@ -31,8 +31,9 @@ def observe(app: Flask, parts: Parts) -> None:
     @app.before_request
     def begin() -> None:
         g.began = time.perf_counter()
-        g.request_id = sent_id() or parts.new_id()
-        bind_contextvars(request_id=str(g.request_id))
+        g.request_id = parts.new_id()  # ours always: by it a look is found, so nobody may choose another's
+        sent = sent_id()
+        bind_contextvars(request_id=str(g.request_id), **({"client_request_id": str(sent)} if sent else {}))
 
     @app.after_request
     def finish(response: Response) -> Response:
@@ -46,11 +47,11 @@ def observe(app: Flask, parts: Parts) -> None:
 
     @app.teardown_request
     def end(_raised: BaseException | None) -> None:
-        unbind_contextvars("request_id")  # the thread serves somebody else next
+        unbind_contextvars("request_id", "client_request_id")  # the thread serves somebody else next
 
 
 def sent_id() -> UUID | None:
-    """The id its sender gave the request, where it is a UUID: any other text could say something about somebody."""
+    """The sender's own id of the request, where it is a UUID: any other text could say something about somebody."""
     return read_uuid(request.headers.get("X-Request-Id", ""))
 
 
@@ -74,9 +75,7 @@ def _say(parts: Parts, response: Response) -> None:
 
 
 def _who() -> dict[str, str]:
-    """The worker's id and the role they acted in; nothing where nobody was let in."""
-    who = g.get("sender")
-    if who is None:
-        return {}
-    role = next((each.role for each in who.acting), None)
-    return {"worker": str(who.worker)} | ({"role": role} if role else {})
+    """The worker's id, and the role they acted in where they were let in."""
+    worker, who = g.get("worker"), g.get("sender")
+    role = next((each.role for each in who.acting), None) if who else None
+    return ({"worker": str(worker)} if worker else {}) | ({"role": role} if role else {})

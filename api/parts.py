@@ -71,7 +71,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     log: Log
     disclosures: DisclosureLog
     verify: Callable[[str], Login | None]  # bearer token → login; None where the token proves nothing
-    worker_of: Callable[[str, str], UUID | None]  # issuer, subject → the worker's stream id
+    worker_of: Callable[[str, str, int], UUID | None]  # issuer, subject, position to be known → the worker's stream
     grants_of: Callable[[UUID, int], Sequence[Held]]  # worker, position to be known → the grants usable now
     site_of: Callable[[UUID], Site | None]  # centre → where it stands and who runs it
     sites: Callable[[], Sequence[Site]]  # every centre's
@@ -82,7 +82,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     not_ready: Callable[[], Sequence[str]]  # what keeps this process from answering; empty when ready
     outages: tuple[type[Exception], ...]  # raised while a database is away; asked again later it may work
     release: str  # of the program that runs
-    erasures_pending: Callable[[], int] = lambda: 0  # decided and not carried out yet
+    erasures_pending: Callable[[], int] = lambda: 0  # decided and not carried out yet, a second ago at most
     https: bool = False  # whether clients come by https
     wait_of_worker: Callable[[UUID], float] = lambda _: 0.0  # seconds until they may ask again; taken now when 0
     wait_of_stranger: Callable[[str], float] = lambda _: 0.0  # the same for an address that sent a bad token

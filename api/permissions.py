@@ -15,6 +15,7 @@ from flask import Flask, g, request
 
 from api.parts import Parts
 from api.problems import Problem, bad_parameter
+from api.turns import take_turn
 from domain.access import Held
 from domain.kind import Kind
 from domain.reference import code_list
@@ -123,7 +124,7 @@ def check_every_route(app: Flask) -> None:
 
 
 def guard(app: Flask, parts: Parts) -> None:
-    """Every request to a route with roles names a worker who holds one of them today."""
+    """Every request to a route with roles names a worker whose turn it is and who holds one of them today."""
 
     @app.before_request
     def ask() -> None:
@@ -139,7 +140,8 @@ def sender() -> Sender:
 
 
 def _sender(parts: Parts, roles: Sequence[str]) -> Sender:
-    worker = _worker(parts)
+    g.worker = worker = _worker(parts)
+    take_turn(parts, worker)  # before anything is asked of the log: a refusal costs a turn too
     grants = tuple(parts.grants_of(worker, _written()))
     wanted = request.headers.get("X-Forsa-Role")
     if wanted is not None and wanted not in code_list("role").codes:
@@ -162,7 +164,7 @@ def _worker(parts: Parts) -> UUID:
     login = parts.verify(token) if scheme.lower() == "bearer" and token else None
     if login is None:
         raise Problem("unauthenticated", headers={"WWW-Authenticate": 'Bearer realm="forsa"'})
-    worker = parts.worker_of(login.issuer, login.subject)
+    worker = parts.worker_of(login.issuer, login.subject, _written())
     if worker is None:
         raise Problem("login-not-bound")
     return worker

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import math
+from uuid import UUID
 
-from flask import Flask, Response, g, request
+from flask import request
 
 from api.parts import Parts
 from api.problems import Problem
 
 
-def take_turns(app: Flask, parts: Parts) -> None:
-    """A worker who asks faster than their share is told when to come again. Called after `guard`: it knows who asks."""
-
-    @app.before_request
-    def wait() -> Response | None:
-        who = g.get("sender")
-        if who is not None:
-            _refuse_early(parts.wait_of_worker(who.worker))
-        return None
+def take_turn(parts: Parts, worker: UUID) -> None:
+    """A turn of this worker is taken. Raises Problem too-many-requests where they ask faster than their share."""
+    _refuse_early(parts.wait_of_worker(worker))
 
 
 def refuse_stranger(parts: Parts) -> None:
-    """Raises Problem too-many-requests where this address sent too many tokens that prove nothing.
+    """Raises Problem too-many-requests where this address sent too many tokens that name no worker.
 
     Asked after the token was looked at: a good token is never refused for what its neighbours behind one address send.
     """

@@ -36,6 +36,7 @@ from runtime.grants import TAIL as GRANTS_TAIL
 from runtime.grants import Grants, HeldGrant
 from runtime.key_sources import KeysUnavailable
 from runtime.keyring import Keyring
+from runtime.lately import Lately
 from runtime.mapper import ForsaMapper
 from runtime.master_key import Secrets, secrets_from
 from runtime.readiness import Readiness, first_away
@@ -233,13 +234,15 @@ def api_parts(
             return None
 
     readiness = Readiness(partial(first_away, forsa))
+    logins = Lately[tuple[str, str], UUID | None](lambda login: forsa.worker_of(*login))
+    erasures = Lately[None, int](lambda _: _erasures_pending(forsa))
     return Parts(
         casebook=forsa.casebook,
         views=forsa.views,
         log=Places(forsa.event_log),
         disclosures=DisclosureLog(forsa.pool),
         verify=verify,
-        worker_of=forsa.worker_of,
+        worker_of=lambda issuer, subject, at_least: logins.of((issuer, subject), afresh=at_least > 0),
         grants_of=forsa.grants_of,
         site_of=forsa.sites.of,
         sites=forsa.sites.all,
@@ -251,7 +254,7 @@ def api_parts(
         not_ready=lambda: ["stopping"] if stopping() else readiness.away(),
         outages=OUTAGES,
         release=RELEASE,
-        erasures_pending=partial(_erasures_pending, forsa),
+        erasures_pending=partial(erasures.of, None),
         https=forsa.settings.https,
         meter=metrics or Uncounted(),
     )

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import io
 import json
-import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Final
 from uuid import UUID, uuid4
 
 import msgspec
 import psycopg
 import pytest
-import structlog
 from flask.testing import FlaskClient
 
 from api.app import create_app
@@ -21,6 +19,7 @@ from api.meter import Answered
 from api.parts import Parts
 from api.unread import ADDRESS_TOO_LONG, HEADERS_TOO_LARGE, UNREADABLE, answer_to_unread
 from runtime.buckets import Buckets
+from runtime.lately import FRESH_SECONDS, Lately
 from runtime.logs import configure_logging
 from runtime.tokens import DevelopmentIssuer
 from runtime.wiring import api_parts
@@ -46,10 +45,9 @@ def parts(api: Api, token_key: Any) -> Parts:
 
 
 @pytest.fixture
-def said(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+def said(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[dict[str, Any]]]:
     """Every line logged since the last call, as a process of ours writes it."""
-    root, stream = logging.getLogger(), io.StringIO()
-    handlers, level = root.handlers[:], root.level
+    stream = io.StringIO()
     monkeypatch.setattr("sys.stderr", stream)
     configure_logging("json", verbose=True)
 
@@ -59,9 +57,7 @@ def said(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[dict[str
         stream.truncate()
         return [json.loads(line) for line in text.splitlines()]
 
-    yield lines
-    root.handlers[:], root.level = handlers, level
-    structlog.reset_defaults()
+    return lines
 
 
 def client_of(parts: Parts, **changed: Any) -> FlaskClient:
@@ -69,12 +65,26 @@ def client_of(parts: Parts, **changed: Any) -> FlaskClient:
     return create_app(msgspec.structs.replace(parts, **changed)).test_client()
 
 
-def test_a_request_keeps_the_id_its_sender_gave_where_it_is_a_uuid(api: Api) -> None:
+def test_a_request_s_id_is_ours_and_its_sender_s_stands_beside_it_where_it_is_a_uuid(
+    api: Api, said: Callable[[], list[dict[str, Any]]]
+) -> None:
     given = uuid4()
-    assert api.get("/livez", None, X_Request_Id=str(given)).headers["X-Request-Id"] == str(given)
-    for other in (CANARY, "", "{" + str(given) + "}", str(given) + "0"):
-        made = api.get("/livez", None, X_Request_Id=other).headers["X-Request-Id"]
+    for sent in (str(given), CANARY, "", "{" + str(given) + "}", str(given) + "0"):
+        said()
+        made = api.get(READ, X_Request_Id=sent).headers["X-Request-Id"]
         assert UUID(made) != given
+        (line,) = [each for each in said() if each["event"] == "answered"]
+        assert (line["request_id"], line.get("client_request_id")) == (made, sent if sent == str(given) else None)
+
+
+def test_no_sender_gives_a_look_another_s_id(api: Api, log_dsn: str) -> None:
+    learner = api.done("/v1/learners", IDENTIFICATION)["ids"]["learner"]
+    first = api.get(f"/v1/learners/{learner}/events/1", "coordinator")
+    second = api.get(f"/v1/learners/{learner}/events/1", "ministry", X_Request_Id=first.headers["X-Request-Id"])
+    with psycopg.connect(log_dsn) as owner:
+        rows = owner.execute("select request::text, role from records.disclosures order by id").fetchall()
+    assert rows == [(first.headers["X-Request-Id"], "coordinator"), (second.headers["X-Request-Id"], "ministry")]
+    assert rows[0][0] != rows[1][0]
 
 
 def test_the_id_a_sender_gave_is_stored_with_what_it_recorded(api: Api) -> None:
@@ -123,6 +133,45 @@ def test_a_worker_s_turns_are_their_own_and_cost_nothing_that_was_refused(parts:
     sent = api.headers("caseworker", Idempotency_Key="once")
     assert client.post("/v1/learners", json=dict(IDENTIFICATION), headers=sent).status_code == 429
     assert api.position() == before
+
+
+def test_a_refused_request_costs_a_turn_and_asks_the_log_for_no_grant(parts: Parts, api: Api) -> None:
+    turns = Buckets[UUID](per_second=1, burst=2, clock=lambda: 0.0)
+    asked: list[UUID] = []
+
+    def grants_of(worker: UUID, at_least: int) -> Any:
+        asked.append(worker)
+        return parts.grants_of(worker, at_least)
+
+    client = client_of(parts, wait_of_worker=turns.wait_of, grants_of=grants_of)
+    path = f"/v1/learners/{uuid4()}/disclosures"
+    told = [client.get(path, headers=api.headers("accountant")).status_code for _ in range(4)]
+    assert (told, len(asked)) == ([403, 403, 429, 429], 2)
+
+
+def test_a_login_that_nobody_has_is_slowed_like_a_stranger(parts: Parts, api: Api) -> None:
+    strangers = Buckets[str](per_second=1, burst=2, clock=lambda: 0.0)
+    client = client_of(parts, wait_of_stranger=strangers.wait_of)
+    assert [client.get(READ, headers=api.headers("nobody")).status_code for _ in range(3)] == [403, 403, 429]
+    assert client.get(READ, headers=api.headers("caseworker")).status_code == 200
+
+
+def test_what_many_ask_is_asked_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, asked = [0.0], []
+
+    def ask(question: str) -> str | None:
+        asked.append(question)
+        return None if question == "nobody" else f"{question} {len(asked)}"
+
+    lately = Lately[str, str | None](ask, lambda: now[0])
+    assert [lately.of("a"), lately.of("a")] == ["a 1", "a 1"]
+    assert lately.of("a", afresh=True) == lately.of("a") == "a 2"
+    now[0] = FRESH_SECONDS
+    assert lately.of("a") == "a 3"
+    assert [lately.of("nobody"), lately.of("nobody"), len(asked)] == [None, None, 5], "who may just have come"
+    monkeypatch.setattr("runtime.lately.MOST", 2)
+    lately.of("b")
+    assert (lately.of("a"), len(lately._answers)) == ("a 7", 2), "the oldest went"
 
 
 def test_bad_tokens_of_an_address_are_slowed_and_a_good_one_never(parts: Parts, api: Api) -> None:
