@@ -69,6 +69,7 @@ REMEDIES: Final[Mapping[str, tuple[str, ...]]] = {
 }
 # The acts depend on where the stream stands, or on what is missing.
 BY_STATUS: Final = "not-allowed-now"
+_OF_TRANSFER: Final = ("request-transfer", "accept-transfer", "reject-transfer", "withdraw-transfer")
 _OF_STEP: Final = {"assessment": "assess-eligibility", "orientation": "orient-learner"}
 # No command makes these right: the request is corrected, someone else does it, or it is too early or done for good.
 NONE: Final = frozenset(
@@ -161,6 +162,8 @@ def _names(code: str, params: Mapping[str, Any], refused: str) -> tuple[str, ...
     if code == BY_STATUS and refused in _SPECS:
         return first_step(_SPECS[refused].kind, str(params["status"]), refused)
     names = REMEDIES.get(code, ())
+    if refused in _OF_TRANSFER and code == "not-in-your-scope":
+        return ()  # the other centre's to do: another request helps nobody
     return tuple(name for name in names if name == _OF_STEP.get(str(params.get("step")), name))
 
 

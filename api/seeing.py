@@ -6,7 +6,7 @@ Whoever has no sight of a stream gets the answer an unknown id gets.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -15,7 +15,7 @@ from api.parts import Parts
 from api.permissions import sender
 from api.preconditions import asked_position, refuse_unreached
 from api.scopes import covers_kind
-from domain.access import Reach, Sight, covers_site, reach_of, sight_of
+from domain.access import SEES_IDENTITY, Reach, Sight, covers_site, reach_of, sight_of
 from domain.casebook import Loaded
 from domain.errors import Refused, UnknownStream
 from domain.learner.identification import Identity
@@ -52,6 +52,10 @@ def admitted(parts: Parts, loaded: Loaded) -> Sight | None:
     if not covers_kind(sender().acting, loaded.kind.name, loaded.state, parts):
         raise unknown(loaded.kind.name, loaded.stream.id)
     return None
+
+
+# Facts by which whoever holds a paper or a register finds the person: hidden with the name.
+NAMING: Final = frozenset({"file_number", "candidate_number", "number", "partner_reference"})
 
 
 class Seen(NamedTuple):
@@ -93,7 +97,7 @@ def unknown(kind: str, stream: UUID, pointer: str = "") -> Refused:
 def shown(record: LearnerRecord, sight: Sight) -> LearnerRecord:
     """The record cut to what the sight shows. A former centre's record was folded up to its episode's end before."""
     if not sight.identity:
-        record = msgspec.structs.replace(record, file_number=None, identity=None, contacts=None)
+        record = _nameless(record)
     if not sight.contacts:
         record = msgspec.structs.replace(record, contacts=None)
     if sight.level == "summary":
@@ -114,6 +118,18 @@ def _of_seasons(record: LearnerRecord, seasons: frozenset[int], episodes: frozen
         orientations=[each for each in record.orientations if each.season in seasons],
         competences=0,
         flags=[],
+    )
+
+
+def _nameless(record: LearnerRecord) -> LearnerRecord:
+    """The record without what leads to the person: no number that stands on a paper of theirs."""
+    return msgspec.structs.replace(
+        record,
+        file_number=None,
+        identity=None,
+        contacts=None,
+        candidatures=[msgspec.structs.replace(each, candidate_number=None) for each in record.candidatures],
+        diplomas=[msgspec.structs.replace(each, number=None) for each in record.diplomas],
     )
 
 
@@ -210,7 +226,15 @@ def _id_in(facts: Mapping[str, Any], name: str) -> UUID | None:
 
 
 def facts_shown(sight: Sight | None, facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Facts of a line without what names the person, for a reader who is not to know."""
-    if sight is None or sight.identity:
+    """Facts of a line without what leads to the person, for a reader who is not to know.
+
+    With no sight the line is another kind of stream's, which may speak of a learner.
+    """
+    if sight.identity if sight else "learner" not in facts or knows_names():
         return dict(facts)
-    return {name: value for name, value in facts.items() if name != "file_number"}
+    return {name: value for name, value in facts.items() if name not in NAMING}
+
+
+def knows_names() -> bool:
+    """Whether the sender may know who learners are, in one of the roles they ask in."""
+    return any(each.role in SEES_IDENTITY or (each.mission and each.mission.names) for each in sender().acting)
