@@ -25,6 +25,7 @@ _OF_PUBLIC: Final = (404, 422, 500, 503)
 _OF_BODY: Final = (400, 413, 415)
 _OF_COMMAND: Final = (409, 412)
 _OF_REPLACING: Final = (428,)
+_LATER: Final = (429, 503)  # the same request is right after a while
 _TITLES: Final = {
     400: "The request cannot be read.",
     401: "No token, or one that proves nothing.",
@@ -137,7 +138,10 @@ def _answer(description: str, content: Document, *headers: str) -> Document:
 
 def _problem(status: int) -> Document:
     schema = {"$ref": "#/components/schemas/ProblemBody"}
-    return {"description": _TITLES[status], "content": {"application/problem+json": {"schema": schema}}}
+    made: Document = {"description": _TITLES[status], "content": {"application/problem+json": {"schema": schema}}}
+    if status in _LATER:
+        made["headers"] = {"Retry-After": {"$ref": "#/components/headers/Retry-After"}}
+    return made
 
 
 def _name(status: int) -> str:
@@ -173,6 +177,7 @@ HEADERS: Final[Document] = {
     "ETag": {"description": "The stream's version, quoted.", "schema": {"type": "string"}, "example": '"4"'},
     "Location": {"description": "Where the stream is read.", "schema": {"type": "string"}},
     "Content-Language": {"description": "The language of the texts.", "schema": {"type": "string"}},
+    "Retry-After": {"description": "Seconds to wait before the same request.", "schema": {"type": "string"}},
     "X-Request-Id": {"description": "Names this request in our log.", "schema": {"type": "string", "format": "uuid"}},
 }
 ABOUT: Final = (

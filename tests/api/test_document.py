@@ -107,6 +107,13 @@ def test_examples_speak_of_people_in_arabic_script(document: dict[str, Any]) -> 
     assert sum(bool(ARABIC.search(json.dumps(body, ensure_ascii=False))) for body in bodies) >= 7
 
 
+def test_what_is_right_later_says_when(document: dict[str, Any]) -> None:
+    said = {
+        name for name, each in document["components"]["responses"].items() if "Retry-After" in each.get("headers", {})
+    }
+    assert said == {"Problem429", "Problem503"}
+
+
 def test_code_lists_and_amounts_name_fields_that_exist() -> None:
     fields: set[str] = set()
 
