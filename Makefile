@@ -30,7 +30,7 @@ run: $(RUN_OK)  ## start Forsa here: database, web server, projector, demo data 
 	@$(BIN)/python -m runtime.cli run
 
 test: $(DEV_OK)  ## every test against a real PostgreSQL; ARGS="-k word" narrows
-	@$(call WITH_PG,var/testpg --fast) $(BIN)/python -m pytest -n 2 $(ARGS)
+	@$(call WITH_PG,var/testpg --fast) $(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 check: $(DEV_OK)  ## lint, formatting, types, import contracts, architecture tests
 	@$(BIN)/ruff check .

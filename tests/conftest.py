@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import psycopg
 import pytest
+import structlog
 from psycopg import conninfo, sql
 
 from domain.event import Event
@@ -21,6 +23,18 @@ from runtime.store import EventLog
 
 SECRETS = secrets_from(bytes(32))
 PASSWORDS = dict.fromkeys(("forsa_projector", "forsa_web", "forsa_keys"), "test")
+
+
+@pytest.fixture(autouse=True)
+def _loggers_as_before() -> Iterator[None]:
+    """A process that a test ran in here leaves no handler that writes to the stream of that test."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    if root.handlers != handlers:
+        structlog.reset_defaults()
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture(scope="session")

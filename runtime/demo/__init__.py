@@ -8,7 +8,7 @@ from typing import NamedTuple
 from runtime.demo.paths import TOLD, tell_arrival, tell_correction, tell_departure
 from runtime.demo.setting import CENTRE, CLASS, CONVENTION, WORKSHOP, tell_setting
 from runtime.demo.telling import Teller, id_of
-from runtime.demo.trust import tell_access, tell_transfers
+from runtime.demo.trust import tell_access, tell_privacy, tell_transfers
 from runtime.demo.year import tell_competences, tell_exam, tell_review, tell_training
 from runtime.wiring import Forsa
 
@@ -32,6 +32,7 @@ def load_demo(forsa: Forsa, progress: Callable[[int], None] | None = None) -> Lo
     tell_review(teller, forsa)
     tell_competences(teller)
     tell_transfers(teller)
+    tell_privacy(teller)
     tell_exam(teller, forsa)
     for each in TOLD:
         tell_departure(teller, each)

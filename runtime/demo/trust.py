@@ -1,4 +1,4 @@
-"""Whose the demo's learners are and who may see them: a colleague who left, an emergency, three transfers."""
+"""Whose the demo's learners are and who may see them: a colleague who left, an emergency, three transfers, privacy."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from uuid import UUID
 from domain.centre import ApproveTrades, OpenCentre
 from domain.convention import Party, SeasonTarget, SignConvention
 from domain.kind import ReasonGiven
+from domain.learner.privacy import LiftHold, PlaceHold, RefuseErasure, RequestErasure
 from domain.learner.transfer import AcceptTransfer, RejectTransfer, RequestTransfer, WithdrawTransfer
 from domain.organisation import GrantAccess, LocalName, OpenEmergencyAccess, ReviewEmergencyAccess, RevokeAccess
 from domain.worker import BindLogin, RecordLeaving, RecordWorker
@@ -133,3 +134,26 @@ def _tell_emergency(teller: Teller) -> None:
     teller.does("provincial_directorate", "emergency opened", told(teller, opened, teller.today))
     review = ReviewEmergencyAccess(organisation=directorate, emergency=emergency, finding="justified")
     teller.does("aref", "emergency reviewed", told(teller, review, teller.today))
+
+
+def tell_privacy(teller: Teller) -> None:
+    """A family asked that contact details be erased; refused while an authority had them held, and the hold lifted.
+
+    Nobody of the demo is erased: that cannot be undone, and whoever looks around may decide it.
+    """
+    learner, hold, erasure = TOLD[WITHDRAWN].learner, id_of("hold"), id_of("erasure")
+    families, officer = ["contacts"], "data_protection_officer"
+    held = PlaceHold(
+        learner=learner,
+        hold=hold,
+        families=families,
+        authority=id_of("organisation", "directorate"),
+        reference=f"EX-{teller.season}-003",
+    )
+    teller.does(officer, "hold placed", told(teller, held, teller.day(2, 9)))
+    asked = RequestErasure(learner=learner, erasure=erasure, families=families, asked_by="guardian")
+    teller.does("caseworker", "erasure requested", told(teller, asked, teller.day(2, 16)))
+    refused = RefuseErasure(learner=learner, erasure=erasure, families=families, ground="money_control")
+    teller.does(officer, "erasure refused", told(teller, refused, teller.day(2, 20)))
+    lifted = LiftHold(learner=learner, hold=hold)
+    teller.does(officer, "hold lifted", told(teller, lifted, teller.day(6, 15)))

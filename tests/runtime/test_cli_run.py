@@ -44,7 +44,7 @@ def _shows_the_demo(directory: Path) -> None:
         f"{held['BASE']}/v1/learners?limit=100", headers={"Authorization": f"Bearer {held['TOKEN_CASEWORKER']}"}
     )
     with urllib.request.urlopen(request) as answer:
-        assert len(json.load(answer)["items"]) == 39  # and one who goes on elsewhere
+        assert len(json.load(answer)["items"]) == 39  # one of the forty goes on at the other centre
 
 
 def _refuses_a_second_run(directory: Path) -> None:

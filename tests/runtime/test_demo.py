@@ -96,7 +96,8 @@ def test_the_same_story_gives_the_same_log(forsa: Forsa, recorder: ForsaRecorder
 def test_it_tells_of_every_event_there_is(forsa: Forsa, recorder: ForsaRecorder) -> None:
     load_demo(forsa)
     told = {row[3] for row in recorder.page(0)}
-    assert EVENTS.keys() - told == set()
+    erased = {"learner.erasure-decided", "learner.personal-data-erased", "learner.new-ground-stated"}
+    assert EVENTS.keys() - told == erased  # nobody of the demo is: it cannot be undone
     assert len(KINDS) == 8
 
 
