@@ -195,5 +195,5 @@ EXAMPLES: Final[Mapping[str, Mapping[str, Any]]] = {
     },
     "PlaceHold": {"hold": HOLD, "families": ["identity"], "authority": MINISTRY, "reference": "2026-TNG-114"},
     "LiftHold": {"hold": HOLD},
-    "StateNewGround": {"families": ["identity"], "ground": "return"},
+    "StateNewGround": {"families": ["identity"], "ground": "return", "given_by": "guardian"},
 }

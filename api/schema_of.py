@@ -109,6 +109,7 @@ CODE_LISTS: Final[Mapping[str, str]] = {
     "PlaceHold.families": "personal_family",
     "StateNewGround.families": "personal_family",
     "StateNewGround.ground": "new_ground",
+    "StateNewGround.given_by": "ground_giver",
 }
 AMOUNTS: Final = frozenset({"amount", "unit_rate", "ceiling"})  # int fields that hold centimes
 _FIELDS: Final[Mapping[Any, type[fields.Field[Any]]]] = {str: Text, bool: YesNo, date: Day, UUID: Id}

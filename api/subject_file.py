@@ -26,7 +26,7 @@ from domain.access import Sight
 from domain.casebook import Stream
 from domain.event import Event
 from domain.learner.admission import LearnerEnrolled, Profile
-from domain.learner.privacy import LEARNERS_FAMILIES, Privacy
+from domain.learner.privacy import Privacy, in_order
 from domain.learner.state import Learner
 from domain.sealed import Erased, SealedFact, SealedField, sealed_at, sealed_fields, tag_of
 from projections.learner_record import LearnerRecord, record_of
@@ -127,8 +127,8 @@ def get_subject_file(parts: Parts, learner: UUID) -> Response:
         looks=[look_of(each) for each in parts.disclosures.of_learner(learner, limit=MOST_LOOKS)],
         passed_on=[],  # no feed and no partner yet
         erasures=_erasures(state.privacy),
-        holds=[HoldShown(key, _ordered(families)) for key, families in state.privacy.holds.items()],
-        closed=_ordered(state.privacy.closed),
+        holds=[HoldShown(key, in_order(families)) for key, families in state.privacy.holds.items()],
+        closed=in_order(state.privacy.closed),
         links={"disclosures": f"{at}disclosures", "audit-trail": f"{at}audit-trail"},
     )
     disclose(parts, [learner], sight)
@@ -195,15 +195,11 @@ def _erasures(privacy: Privacy) -> list[ErasureShown]:
         ErasureShown(
             erasure=key,
             asked=each.version,
-            families=_ordered(each.families),
-            open=_ordered(each.open),
-            decided=_ordered(each.decided),
+            families=in_order(each.families),
+            open=in_order(each.open),
+            decided=in_order(each.decided),
             whole=each.whole,
             erased=each.erased_version,
         )
         for key, each in privacy.erasures.items()
     ]
-
-
-def _ordered(families: frozenset[str]) -> list[str]:
-    return [family for family in LEARNERS_FAMILIES if family in families]

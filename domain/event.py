@@ -29,9 +29,9 @@ class By(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Who did it and through what. Fields with None are not stored: absent means not recorded."""
 
     actor: UUID  # stream id of the Worker, partner or system
-    role: str  # the role acted in, a code of the role list
+    role: str  # the role acted in, a code of the role list; `system`: nobody's act, and no grant may give it
     org: UUID  # organisation acted for
-    src: str  # console | api | import | partner
+    src: str  # console | api | import | partner | system, a code of the source list
     cause: EventRef | None = None  # the event that led to this one
     corr: UUID | None = None  # correlation id of one larger act
     dev: str | None = None  # device of an offline entry

@@ -25,10 +25,10 @@ _TABLES: Final[LiteralString] = (
 
 
 class Reached(NamedTuple):
-    """How far the views are that somebody projects or builds: the lowest position, and how many they are."""
+    """How far the views are that somebody projects or builds: the lowest position, and that of each."""
 
     position: int
-    views: int
+    views: tuple[int, ...]
 
 
 def reached(connection: log.Connection) -> Reached:
@@ -37,11 +37,11 @@ def reached(connection: log.Connection) -> Reached:
     A version that nobody tends is not waited for: its rows are purged, and who tends it again folds from the log.
     """
     if connection.execute("select to_regclass('views.view_state')").fetchone() == (None,):
-        return Reached(EVERY, 0)
+        return Reached(EVERY, ())
     places = connection.execute("select view, version, position from views.view_state").fetchall()
     idle = set(untended(connection, sorted({id_ for view, version, _ in places for id_ in _ids(view, version)})))
-    tended = [position for view, version, position in places if not _ids(view, version) <= idle]
-    return Reached(min(tended, default=EVERY), len(tended))
+    tended = tuple(position for view, version, position in places if not _ids(view, version) <= idle)
+    return Reached(min(tended, default=EVERY), tended)
 
 
 def _ids(view: str, version: int) -> set[str]:

@@ -51,8 +51,9 @@ select originator_id, originator_version, notification_id, recorded_at, topic, s
  where topic in ('learner.erasure-decided', 'learner.personal-data-erased')
  order by notification_id
 """
+# Of each family the last key there is: earlier ones went with an earlier erasure.
 KEYS_LEFT: Final[LiteralString] = """
-select count(*) filter (where wrapped is not null), count(*),
+select count(*) filter (where wrapped is not null), count(distinct family),
        extract(epoch from clock_timestamp() - max(destroyed_at))::float8
   from keys where stream = %s and family = any(%s)
 """
@@ -143,34 +144,38 @@ class Erasing:
     ) -> bool:
         """Nothing is left of the families, and that stands in the log."""
         checklist = self._looked(connection, keys, each)
-        if not all(item.done for item in checklist):
-            places = [item.place for item in checklist if not item.done]
-            LOG.warning("erasure %s of learner %s waits for %s", each.erasure, each.learner, ", ".join(places))
+        places = [item.place for item in checklist if item.left]
+        if places or self._is_fresh(keys, each):
+            waits = ", ".join(places or ["processes that hold a key"])
+            LOG.warning("erasure %s of learner %s waits for %s", each.erasure, each.learner, waits)
             return False
         self._record(each, checklist)
         report("recorded", each.learner)
         return True
 
-    def _looked(
-        self, connection: psycopg.Connection[Any], keys: psycopg.Connection[Any], each: Pending
-    ) -> list[CheckedItem]:
+    @staticmethod
+    def _looked(connection: psycopg.Connection[Any], keys: psycopg.Connection[Any], each: Pending) -> list[CheckedItem]:
         """What a look into each place found."""
-        open_keys, destroyed, seconds = _keys_left(keys, each)
-        reached = purging.reached(connection)
+        views = purging.reached(connection).views
+        open_keys, last_keys, _ = _keys_left(keys, each)
         found = [
-            CheckedItem("views", each.position <= reached.position, reached.views),
-            CheckedItem("keys", open_keys == 0 and seconds >= self.settle_seconds, destroyed),
+            CheckedItem("views", len(views), sum(position < each.position for position in views)),
+            CheckedItem("keys", last_keys, open_keys),
         ]
         if "identity" in each.families:
             rows, tables = purging.left(connection, each.learner)
             claims = connection.execute(CLAIMS_LEFT, (each.learner,)).fetchone()
-            found.append(CheckedItem("directory", rows == 0, tables))
-            found.append(CheckedItem("claims", claims == (0,), 1))
+            found.append(CheckedItem("directory", tables, rows))
+            found.append(CheckedItem("claims", 1, int(claims[0]) if claims else 0))
         return found
+
+    def _is_fresh(self, keys: psycopg.Connection[Any], each: Pending) -> bool:
+        """Whether a key died so lately that a process may hold it still."""
+        return _keys_left(keys, each)[2] < self.settle_seconds
 
     def _record(self, each: Pending, checklist: list[CheckedItem]) -> None:
         """PersonalDataErased stands in the learner's stream, once."""
-        by = By(actor=SYSTEM, role="operator", org=NIL, src="console", cause=EventRef(each.learner, each.version))
+        by = By(actor=SYSTEM, role="system", org=NIL, src="system", cause=EventRef(each.learner, each.version))
         for attempt in range(ATTEMPTS):
             state = fold(KINDS["learner"], self._event_log.load([each.learner])[each.learner].events)
             event = carried_out(state, each.erasure, checklist, on=today_in_casablanca(self._now()), by=by)
@@ -219,7 +224,7 @@ def _purge(connection: psycopg.Connection[Any], ready: Sequence[Pending], report
 
 
 def _keys_left(keys: psycopg.Connection[Any], each: Pending) -> tuple[int, int, float]:
-    """Keys of the families that still open something, rows of all, and for how many seconds the last is destroyed."""
+    """Keys of the families that still open something, families with a key, seconds since the last was destroyed."""
     row = keys.execute(KEYS_LEFT, (each.learner, each.families)).fetchone()
     assert row is not None, "an aggregate has one row"
     return int(row[0]), int(row[1]), float(row[2] or 0.0)

@@ -20,7 +20,8 @@ from projections.rebuild import Rebuilt, Report, rebuild
 WITHIN: Final = timedelta(hours=20)  # after an erasure: with the rewrite itself, within a day
 DIRECTORY, KEYS = "directory", "keys"
 
-# Position of the last erasure that was carried out, and that of the oldest which is in the files still.
+# Position of the last erasure that was carried out, and that of the oldest which is in the files still. The first of
+# the two conditions on topic is the partial index's own, word for word: without it the planner reads the whole log.
 LAST: Final[LiteralString] = """
 select coalesce(max(notification_id), 0) from forsa_events
  where topic in ('learner.erasure-decided', 'learner.personal-data-erased') and topic = 'learner.personal-data-erased'

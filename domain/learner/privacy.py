@@ -7,9 +7,9 @@ Source: DESIGN §3 "Erasing", DOMAIN §4 "Privacy", rule 42.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
-from typing import Final
+from typing import ClassVar, Final
 from uuid import UUID
 
 import msgspec
@@ -17,19 +17,30 @@ import msgspec
 from domain.errors import RuleBroken
 from domain.event import Event
 from domain.kind import Command
+from domain.sealed import Personal, Sealed
 
 LEARNERS_FAMILIES: Final = ("identity", "contacts", "sensitive", "register")  # all a learner has; list personal_family
 
 
+def in_order(families: Iterable[str]) -> list[str]:
+    """These families in the order of their list, each once, whatever the order they came in."""
+    named = set(families)
+    return [family for family in LEARNERS_FAMILIES if family in named]
+
+
+class HoldReference(Personal, frozen=True):
+    """The number of the authority's act. Family `sensitive`: a court's docket leads to a person, and to why."""
+
+    FAMILY: ClassVar[str] = "sensitive"
+    reference: str
+
+
 class CheckedItem(msgspec.Struct, frozen=True):
-    """One place that was looked through after an erasure.
+    """One place that was looked through after an erasure. What a look counts, the list says by the place."""
 
-    `count`: views that had passed the decision, keys destroyed, tables or kinds of claims looked through.
-    """
-
-    place: str  # views | keys | directory | claims
-    done: bool  # nothing of the learner's was left there
-    count: int
+    place: str  # checked_place
+    looked: int  # views, keys of the families, tables or kinds of claims that were looked at
+    left: int  # of what was looked for: views behind the decision, keys that open, rows, claims
 
 
 class ErasureRequested(Event, frozen=True, kw_only=True, tag="learner.erasure-requested"):
@@ -69,12 +80,15 @@ class PersonalDataErased(Event, frozen=True, kw_only=True, tag="learner.personal
 
 
 class HoldPlaced(Event, frozen=True, kw_only=True, tag="learner.hold-placed"):
-    """An authority asks that the facts of these families be kept: nothing of them is erased until it is lifted."""
+    """An authority asks that the facts of these families be kept: nothing of them is erased until it is lifted.
+
+    Since v1. The reference is sealed: once the hold is lifted, an erasure of what is sensitive takes it too.
+    """
 
     hold: UUID
     families: list[str]
     authority: UUID  # organisation
-    reference: str  # of the authority's act, in the shape of a code
+    reference: Sealed[HoldReference] | None  # of the authority's act
 
 
 class HoldLifted(Event, frozen=True, kw_only=True, tag="learner.hold-lifted"):
@@ -84,11 +98,16 @@ class HoldLifted(Event, frozen=True, kw_only=True, tag="learner.hold-lifted"):
 
 
 class NewGroundStated(Event, frozen=True, kw_only=True, tag="learner.new-ground-stated"):
-    """After `erasure` there is a new ground to hold facts of these families, under a new key. Since v1."""
+    """After `erasure` there is a new ground to hold facts of these families, under a new key. Since v1.
+
+    `families`: all of them were last erased by that erasure; families of two erasures make two events.
+    """
 
     erasure: UUID
     families: list[str]
     ground: str  # new_ground
+    given_by: str  # ground_giver; a guardian while the learner is a minor (rule 8)
+    document: UUID | None  # the paper that shows it
 
 
 class Erasure(msgspec.Struct, frozen=True, kw_only=True):
@@ -157,12 +176,19 @@ def on_erasure_refused(stage: Privacy, event: ErasureRefused, _version: int) -> 
 
 
 def on_erasure_decided(stage: Privacy, event: ErasureDecided, version: int) -> Privacy:
-    """The stage after: erasure decided."""
+    """The stage after: erasure decided. No other request has these families open still.
+
+    Else one that nobody answered would take what is recorded after a return.
+    """
     decided = frozenset(event.families)
     changes = {"open": frozenset(), "decided": decided, "decided_version": version, "whole": event.whole}
+    erasures = {
+        key: msgspec.structs.replace(each, open=each.open - decided)
+        for key, each in _changed(stage, event.erasure, **changes).items()
+    }
     return msgspec.structs.replace(
         stage,
-        erasures=_changed(stage, event.erasure, **changes),
+        erasures=erasures,
         closed=stage.closed | decided,
         whole=stage.whole or event.whole,
     )
@@ -228,7 +254,7 @@ class PlaceHold(Command, frozen=True, kw_only=True):
     hold: UUID
     families: list[str]
     authority: UUID
-    reference: str
+    reference: str | None = None
 
 
 class LiftHold(Command, frozen=True, kw_only=True):
@@ -244,6 +270,8 @@ class StateNewGround(Command, frozen=True, kw_only=True):
     learner: UUID
     families: list[str]
     ground: str
+    given_by: str
+    document: UUID | None = None
 
 
 class FamiliesMissing(RuleBroken, frozen=True, kw_only=True):

@@ -111,7 +111,7 @@ def _forgotten(path: Path, learner: str) -> None:
     done = carried_out(state, UUID(erasure), [], on=NOW.date(), by=SYSTEM)
     assert done is not None
     path.api.forsa.event_log.append(Append((NewEvent(UUID(learner), state.version + 1, done),)))
-    path.post("state-new-ground", learner, {"families": families, "ground": "return"})
+    path.post("state-new-ground", learner, {"families": families, "ground": "return", "given_by": "learner"})
 
 
 LATE = {"code": "paper_arrived_late"}

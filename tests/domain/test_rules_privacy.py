@@ -14,7 +14,7 @@ from domain.errors import KeysDestroyed, NotACode, UnknownCode
 from domain.event import By
 from domain.kind import Command, ReasonGiven
 from domain.learner.admission import IdentityErased, StepMissing
-from domain.learner.deciding.privacy import carried_out
+from domain.learner.deciding.privacy import COMMANDS, carried_out
 from domain.learner.identification import VerifyIdentity
 from domain.learner.privacy import (
     LEARNERS_FAMILIES,
@@ -25,8 +25,11 @@ from domain.learner.privacy import (
     FamiliesDiffer,
     FamiliesMissing,
     FamilyOnHold,
+    HoldPlaced,
+    HoldReference,
     LiftHold,
     NeededWhileEnrolled,
+    NewGroundStated,
     NoSuchErasure,
     NoSuchHold,
     NothingToReopen,
@@ -42,7 +45,7 @@ from domain.sealed import sealed_fields
 from domain.streams import KINDS
 from tests.examples import commands, path
 from tests.examples.path import AMINA
-from tests.examples.people import CASEWORKER, COORDINATOR, DIRECTORATE, MINISTRY_OFFICE, OPERATOR, id_of
+from tests.examples.people import CASEWORKER, COORDINATOR, DIRECTORATE, MINISTRY_OFFICE, id_of
 from tests.examples.places import History
 from tests.examples.privacy import (
     ASKED,
@@ -56,8 +59,10 @@ from tests.examples.privacy import (
     FORGOTTEN,
     HELD,
     HOLD,
+    NEW_GROUND_STATED,
     OFFICER,
     PERSONAL_DATA_ERASED,
+    SYSTEM,
 )
 from tests.scenario import given
 
@@ -72,6 +77,11 @@ def request(*families: str, erasure: str = "erasure/other") -> RequestErasure:
 def decision(*families: str, whole: bool = False) -> DecideErasure:
     """The decision of Amina's request."""
     return DecideErasure(learner=AMINA, erasure=ERASURE, families=list(families), legal_basis="objection", whole=whole)
+
+
+def returned(*families: str) -> StateNewGround:
+    """Amina returns: a new ground for these families."""
+    return StateNewGround(learner=AMINA, families=list(families), ground="return", given_by="guardian")
 
 
 def asked(history: History, *families: str) -> History:
@@ -204,16 +214,71 @@ def test_a_reason_in_ones_own_words_is_sensitive() -> None:
 
 
 def test_a_new_ground_opens_the_next_key_once_the_erasure_is_carried_out() -> None:
-    ground = StateNewGround(learner=AMINA, families=["identity"], ground="consent")
+    ground = returned("identity")
     for history in (path.VERIFIED, ASKED, DECIDED):
-        given(*history).when(ground, by=CASEWORKER).refused(NothingToReopen(pointer="/families", families=["identity"]))
-    outcome = given(*FORGOTTEN).when(ground, by=CASEWORKER).accepted()
+        given(*history).when(ground, by=COORDINATOR).refused(
+            NothingToReopen(pointer="/families", families=["identity"])
+        )
+    outcome = given(*FORGOTTEN).when(ground, by=COORDINATOR).accepted()
     state = outcome.state("learner", AMINA)
     assert (state.privacy.closed, state.privacy.generations) == ({"contacts"}, {"identity": 2})
     identity = but(commands.RECORD_IDENTITY, on=None, phone=None)
     outcome.when(identity, by=CASEWORKER).accepted()
     assert outcome.scenario.keyring.generations == {(AMINA, "identity"): 2}
-    outcome.when(ground, by=CASEWORKER).refused(NothingToReopen)
+    outcome.when(ground, by=COORDINATOR).refused(NothingToReopen)
+
+
+def test_a_new_ground_names_the_erasure_that_closed_each_family() -> None:
+    """Two erasures of other families, so two events; of a family erased twice it is the later erasure."""
+    later, last = id_of("erasure/later"), id_of("erasure/last")
+    history = FORGOTTEN
+    for erasure, family in ((later, "sensitive"), (last, "contacts")):
+        if family == "contacts":
+            history = (*history, (AMINA, but(NEW_GROUND_STATED, families=["contacts"])))
+        of_this = {"erasure": erasure, "families": [family], "on": history[-1][1].on}
+        history = (
+            *history,
+            (AMINA, but(ERASURE_REQUESTED, **of_this)),
+            (AMINA, but(ERASURE_DECIDED, **of_this)),
+            (AMINA, but(PERSONAL_DATA_ERASED, erasure=erasure, on=history[-1][1].on)),
+        )
+    paper = id_of("document/consent")
+    ground = but(returned("sensitive", "contacts", "identity"), ground="consent", document=paper)
+    outcome = given(*history).when(ground, by=COORDINATOR)
+    stated = [event for event in outcome.events() if isinstance(event, NewGroundStated)]
+    assert [(event.erasure, event.families) for event in stated] == [
+        (ERASURE, ["identity"]),
+        (later, ["sensitive"]),
+        (last, ["contacts"]),
+    ]
+    assert {(event.ground, event.given_by, event.document) for event in stated} == {("consent", "guardian", paper)}
+    assert outcome.state("learner", AMINA).privacy.generations == {"identity": 2, "sensitive": 2, "contacts": 3}
+
+
+def test_a_request_nobody_answered_takes_nothing_that_was_given_after_a_return() -> None:
+    other = id_of("erasure/other")
+    outcome = given(*ASKED, (AMINA, but(ERASURE_REQUESTED, erasure=other, families=["contacts", "sensitive"])))
+    outcome = outcome.when(decision(*FAMILIES), by=OFFICER).accepted()
+    state = outcome.state("learner", AMINA)
+    assert state.privacy.erasures[other].open == {"sensitive"}
+    done = but(PERSONAL_DATA_ERASED, on=date(2026, 11, 20))
+    outcome.scenario.streams.record([NewEvent(AMINA, state.version + 1, done)])
+    outcome = outcome.when(returned(*FAMILIES), by=COORDINATOR).accepted()
+    stale = but(decision("contacts", "sensitive"), erasure=other)
+    outcome.when(stale, by=OFFICER).refused(FamiliesDiffer(pointer="/families", open=["sensitive"]))
+
+
+def test_who_states_a_new_ground_and_who_gave_it_are_said() -> None:
+    given(*FORGOTTEN).when(but(returned("identity"), given_by="nobody"), by=COORDINATOR).refused(UnknownCode)
+    (spec,) = [each for each in COMMANDS if each.command is StateNewGround]
+    assert set(spec.roles) == {"coordinator", "data_protection_officer"}
+
+
+def test_a_holds_reference_is_sealed_and_a_hold_without_one_outlives_what_is_sensitive() -> None:
+    assert {field.of for field in sealed_fields(cast("Hashable", HoldPlaced))} >= {HoldReference}
+    closed = (*asked(path.VERIFIED, "sensitive"), (AMINA, but(ERASURE_DECIDED, families=["sensitive"])))
+    given(*closed).when(commands.PLACE_HOLD, by=OFFICER).refused(KeysDestroyed(family="sensitive"))
+    given(*closed).when(but(commands.PLACE_HOLD, reference=None), by=OFFICER).accepted()
 
 
 def test_after_a_new_ground_nothing_of_before_is_in_force() -> None:
@@ -232,19 +297,19 @@ def test_the_whole_person_does_not_return() -> None:
         (AMINA, but(ERASURE_DECIDED, families=ALL, whole=True)),
         (AMINA, PERSONAL_DATA_ERASED),
     )
-    ground = StateNewGround(learner=AMINA, families=["identity"], ground="return")
-    given(*whole).when(ground, by=CASEWORKER).refused(ErasedForGood)
+    ground = returned("identity")
+    given(*whole).when(ground, by=COORDINATOR).refused(ErasedForGood)
 
 
 def test_what_was_carried_out_is_recorded_once_and_only_after_a_decision() -> None:
     scenario = given(*DECIDED)
     learner = scenario.casebook.load("learner", AMINA).state
-    done = carried_out(learner, ERASURE, [], on=PERSONAL_DATA_ERASED.on, by=OPERATOR)
+    done = carried_out(learner, ERASURE, [], on=PERSONAL_DATA_ERASED.on, by=SYSTEM)
     assert done is not None
     scenario.streams.record([NewEvent(AMINA, learner.version + 1, done)])
     after = scenario.casebook.load("learner", AMINA).state
     for state in (after, given(*ASKED).casebook.load("learner", AMINA).state):
-        assert carried_out(state, ERASURE, [], on=PERSONAL_DATA_ERASED.on, by=OPERATOR) is None
+        assert carried_out(state, ERASURE, [], on=PERSONAL_DATA_ERASED.on, by=SYSTEM) is None
 
 
 @pytest.mark.parametrize(

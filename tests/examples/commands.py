@@ -202,7 +202,7 @@ ACCEPT_TRANSFER = _copied(transfer.TRANSFER_ACCEPTED, AcceptTransfer, learner=AM
 REQUEST_ERASURE = _copied(privacy.ERASURE_REQUESTED, RequestErasure, learner=AMINA)
 REFUSE_ERASURE = _copied(privacy.ERASURE_REFUSED, RefuseErasure, learner=AMINA)
 DECIDE_ERASURE = _copied(privacy.ERASURE_DECIDED, DecideErasure, learner=AMINA)
-PLACE_HOLD = _copied(privacy.HOLD_PLACED, PlaceHold, learner=AMINA)
+PLACE_HOLD = _copied(privacy.HOLD_PLACED, PlaceHold, learner=AMINA, reference="2025-CAS-114")
 LIFT_HOLD = _copied(privacy.HOLD_LIFTED, LiftHold, learner=AMINA)
 STATE_NEW_GROUND = _copied(privacy.NEW_GROUND_STATED, StateNewGround, learner=AMINA)
 
@@ -275,7 +275,7 @@ COMMANDS: Final[tuple[Example, ...]] = (
     _example(privacy.ASKED, DECIDE_ERASURE, privacy.OFFICER, (AMINA, privacy.ERASURE_DECIDED)),
     _example(path.VERIFIED, PLACE_HOLD, privacy.OFFICER, (AMINA, privacy.HOLD_PLACED)),
     _example(privacy.HELD, LIFT_HOLD, privacy.OFFICER, (AMINA, privacy.HOLD_LIFTED)),
-    _example(privacy.FORGOTTEN, STATE_NEW_GROUND, CASEWORKER, (AMINA, privacy.NEW_GROUND_STATED)),
+    _example(privacy.FORGOTTEN, STATE_NEW_GROUND, COORDINATOR, (AMINA, privacy.NEW_GROUND_STATED)),
 )
 EVENTS: Final[tuple[Event, ...]] = (
     *(event for example in COMMANDS for _, event in example.then),

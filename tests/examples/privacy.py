@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
+from domain.event import NIL, By
 from domain.learner.privacy import (
     CheckedItem,
     ErasureDecided,
@@ -11,13 +12,16 @@ from domain.learner.privacy import (
     ErasureRequested,
     HoldLifted,
     HoldPlaced,
+    HoldReference,
     NewGroundStated,
     PersonalDataErased,
 )
+from domain.sealed import clear
 from tests.examples.path import AMINA, VERIFIED
-from tests.examples.people import CASEWORKER, MINISTRY_OFFICE, OPERATOR, by, id_of
+from tests.examples.people import CASEWORKER, COORDINATOR, MINISTRY_OFFICE, by, id_of
 from tests.examples.places import History
 
+SYSTEM = By(actor=id_of("system:erasing"), role="system", org=NIL, src="system")
 OFFICER = by("data_protection_officer", MINISTRY_OFFICE)
 ERASURE, HOLD = id_of("erasure/amina"), id_of("hold/amina")
 ASKED_ON, DECIDED_ON, BACK_ON = date(2025, 10, 6), date(2025, 10, 8), date(2025, 11, 3)
@@ -37,13 +41,26 @@ ERASURE_REFUSED = ErasureRefused(
 ERASURE_DECIDED = ErasureDecided(
     on=DECIDED_ON, by=OFFICER, erasure=ERASURE, families=FAMILIES, legal_basis="consent_withdrawn", whole=False
 )
-CHECKLIST = [CheckedItem("views", True, 4), CheckedItem("keys", True, 2), CheckedItem("directory", True, 1)]
-PERSONAL_DATA_ERASED = PersonalDataErased(on=DECIDED_ON, by=OPERATOR, erasure=ERASURE, checklist=CHECKLIST)
+CHECKLIST = [CheckedItem("views", 4, 0), CheckedItem("keys", 2, 0), CheckedItem("directory", 1, 0)]
+PERSONAL_DATA_ERASED = PersonalDataErased(on=DECIDED_ON, by=SYSTEM, erasure=ERASURE, checklist=CHECKLIST)
 HOLD_PLACED = HoldPlaced(
-    on=ASKED_ON, by=OFFICER, hold=HOLD, families=["identity"], authority=MINISTRY_OFFICE, reference="2025-CAS-114"
+    on=ASKED_ON,
+    by=OFFICER,
+    hold=HOLD,
+    families=["identity"],
+    authority=MINISTRY_OFFICE,
+    reference=clear(HoldReference("2025-CAS-114")),
 )
 HOLD_LIFTED = HoldLifted(on=DECIDED_ON, by=OFFICER, hold=HOLD)
-NEW_GROUND_STATED = NewGroundStated(on=BACK_ON, by=CASEWORKER, erasure=ERASURE, families=FAMILIES, ground="return")
+NEW_GROUND_STATED = NewGroundStated(
+    on=BACK_ON,
+    by=COORDINATOR,
+    erasure=ERASURE,
+    families=FAMILIES,
+    ground="return",
+    given_by="guardian",
+    document=None,
+)
 
 ASKED: History = (*VERIFIED, (AMINA, ERASURE_REQUESTED))
 DECIDED: History = (*ASKED, (AMINA, ERASURE_DECIDED))

@@ -436,7 +436,8 @@ def _forget(walk: Walk, who: int, what: int) -> Act:
     if what % 7 == 6:
         return _hold(walk, who, what)
     if state.privacy.closed and what % 3:
-        return StateNewGround(learner=learner, families=sorted(state.privacy.closed), ground="return"), CASEWORKER
+        closed = sorted(state.privacy.closed)
+        return StateNewGround(learner=learner, families=closed, ground="return", given_by="learner"), COORDINATOR
     if not asked:
         erasure = walk.world.id(f"erasure/{learner}/{len(state.privacy.erasures)}")
         by = OFFICER if what % 11 == 10 else CASEWORKER

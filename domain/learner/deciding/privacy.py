@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import date
 from uuid import UUID
 
 from domain.codes import not_a_code, refuse_unknown
-from domain.errors import RuleBroken, refuse_if
+from domain.errors import Refused, RuleBroken, refuse_if
 from domain.event import By
 from domain.kind import Act, Changes, CommandSpec
 from domain.learner.privacy import (
@@ -16,7 +15,6 @@ from domain.learner.privacy import (
     DecidedByRequester,
     DecideErasure,
     ErasedForGood,
-    Erasure,
     ErasureAlreadyDecided,
     ErasureDecided,
     ErasureRefused,
@@ -26,6 +24,7 @@ from domain.learner.privacy import (
     FamilyOnHold,
     HoldLifted,
     HoldPlaced,
+    HoldReference,
     LiftHold,
     NeededWhileEnrolled,
     NewGroundStated,
@@ -39,15 +38,12 @@ from domain.learner.privacy import (
     RequestErasure,
     StateNewGround,
     WholeIsEveryFamily,
+    in_order,
 )
 from domain.learner.state import Learner
+from domain.sealed import clear
 
 OFFICER = "data_protection_officer"
-
-
-def _ordered(families: Iterable[str]) -> list[str]:
-    """In the order of the list, whatever the order they came in."""
-    return [family for family in LEARNERS_FAMILIES if family in set(families)]
 
 
 def _bad_families(families: list[str], on: date) -> list[RuleBroken | None]:
@@ -58,7 +54,7 @@ def _bad_families(families: list[str], on: date) -> list[RuleBroken | None]:
 
 
 def _already_decided(families: list[str], learner: Learner) -> ErasureAlreadyDecided | None:
-    closed = _ordered(learner.privacy.closed & set(families))
+    closed = in_order(learner.privacy.closed & set(families))
     return ErasureAlreadyDecided(pointer="/families", families=closed) if closed else None
 
 
@@ -71,7 +67,7 @@ def request_erasure(command: RequestErasure, act: Act, *, learner: Learner) -> C
     if command.erasure in learner.privacy.erasures:
         return []
     refuse_if(_already_decided(command.families, learner))
-    asked = act.event(ErasureRequested, command, families=_ordered(command.families))
+    asked = act.event(ErasureRequested, command, families=in_order(command.families))
     return [(command.learner, asked)]
 
 
@@ -88,15 +84,15 @@ def refuse_erasure(command: RefuseErasure, act: Act, *, learner: Learner) -> Cha
     )
     still_open = _open_of(command, learner)
     refuse_if(
-        None if set(command.families) <= still_open else NoSuchErasure(pointer="/erasure", open=_ordered(still_open))
+        None if set(command.families) <= still_open else NoSuchErasure(pointer="/erasure", open=in_order(still_open))
     )
-    refused = act.event(ErasureRefused, command, families=_ordered(command.families))
+    refused = act.event(ErasureRefused, command, families=in_order(command.families))
     return [(command.learner, refused)]
 
 
 def _not_erasable(families: frozenset[str], learner: Learner) -> list[RuleBroken | None]:
     """What stands against erasing these families: a hold, an enrolment under way, a diploma's register."""
-    held = _ordered(learner.privacy.held & families)
+    held = in_order(learner.privacy.held & families)
     active = learner.admission.active
     since = learner.admission.enrolments[active].starts_on if active else None
     return [
@@ -110,7 +106,7 @@ def decide_erasure(command: DecideErasure, act: Act, *, learner: Learner) -> Cha
     """The families are closed and their erasure is on its way; what is claimed of them is free in this append.
 
     Refuses NoSuchErasure, FamiliesDiffer, DecidedByRequester, FamilyOnHold, NeededWhileEnrolled, RegisterIsPermanent,
-    WholeIsEveryFamily, ErasureAlreadyDecided. Decided again as it was, it changes nothing.
+    WholeIsEveryFamily. Decided again as it was, it changes nothing.
     """
     refuse_if(
         *_bad_families(command.families, act.on),
@@ -121,27 +117,28 @@ def decide_erasure(command: DecideErasure, act: Act, *, learner: Learner) -> Cha
     if asked is not None and (asked.decided, asked.whole) == (families, command.whole):
         return []
     if asked is None or not asked.open:
-        refuse_if(NoSuchErasure(pointer="/erasure", open=[]))
-        raise AssertionError("no open request is always a refusal")
-    missing = _ordered(set(LEARNERS_FAMILIES) - families)
+        raise Refused(NoSuchErasure(pointer="/erasure", open=[]))
+    missing = in_order(set(LEARNERS_FAMILIES) - families)
     refuse_if(
-        None if families == asked.open else FamiliesDiffer(pointer="/families", open=_ordered(asked.open)),
+        None if families == asked.open else FamiliesDiffer(pointer="/families", open=in_order(asked.open)),
         DecidedByRequester() if asked.requested_by == act.by.actor else None,
         WholeIsEveryFamily(pointer="/whole", missing=missing) if command.whole and missing else None,
-        _already_decided(command.families, learner),
         *_not_erasable(families, learner),
     )
-    decided = act.event(ErasureDecided, command, families=_ordered(families))
+    decided = act.event(ErasureDecided, command, families=in_order(families))
     return [(command.learner, decided)]
 
 
 def place_hold(command: PlaceHold, act: Act, *, learner: Learner) -> Changes:
     """Nothing of these families is erased until the hold is lifted. The same id again changes nothing."""
-    refuse_if(*_bad_families(command.families, act.on), not_a_code(command.reference, "/reference"))
+    number = command.reference
+    refuse_if(*_bad_families(command.families, act.on), not_a_code(number, "/reference") if number else None)
     if command.hold in learner.privacy.holds or command.hold in learner.privacy.lifted:
         return []
     refuse_if(_already_decided(command.families, learner))
-    return [(command.learner, act.event(HoldPlaced, command, families=_ordered(command.families)))]
+    reference = clear(HoldReference(number)) if number else None
+    placed = act.event(HoldPlaced, command, families=in_order(command.families), reference=reference)
+    return [(command.learner, placed)]
 
 
 def lift_hold(command: LiftHold, act: Act, *, learner: Learner) -> Changes:
@@ -152,35 +149,46 @@ def lift_hold(command: LiftHold, act: Act, *, learner: Learner) -> Changes:
     return [(command.learner, act.event(HoldLifted, command))]
 
 
-def _last_erasure(learner: Learner, family: str) -> Erasure | None:
-    """The last erasure decided of a family."""
-    decided = [each for each in learner.privacy.erasures.values() if family in each.decided]
-    return max(decided, key=lambda each: each.decided_version or 0, default=None)
-
-
-def _is_erased(learner: Learner, family: str) -> bool:
-    last = _last_erasure(learner, family)
-    return family in learner.privacy.closed and last is not None and last.erased_version is not None
+def _last_erasure(learner: Learner, family: str) -> UUID | None:
+    """The erasure that closed a family and was carried out; None where none did, or it still is being carried out."""
+    stage = learner.privacy
+    decided = {key: each for key, each in stage.erasures.items() if family in each.decided}
+    if family not in stage.closed or not decided:
+        return None
+    last = max(decided, key=lambda key: decided[key].decided_version or 0)
+    return None if decided[last].is_pending else last
 
 
 def state_new_ground(command: StateNewGround, act: Act, *, learner: Learner) -> Changes:
     """Facts of these families may be recorded again, sealed with a new key; what was erased stays erased.
 
+    One event for each erasure that closed some of them, in the order asked for.
     Refuses ErasedForGood after the whole person, NothingToReopen before the erasure is carried out.
     """
     refuse_if(
         *_bad_families(command.families, act.on),
         refuse_unknown("new_ground", command.ground, "/ground", act.on),
+        refuse_unknown("ground_giver", command.given_by, "/given_by", act.on),
     )
-    wrong = [family for family in _ordered(command.families) if not _is_erased(learner, family)]
+    closed_by = {family: _last_erasure(learner, family) for family in in_order(command.families)}
+    wrong = [family for family, erasure in closed_by.items() if erasure is None]
     refuse_if(
         ErasedForGood() if learner.privacy.whole else None,
         NothingToReopen(pointer="/families", families=wrong) if wrong and not learner.privacy.whole else None,
     )
-    versions = {key: each.decided_version or 0 for key, each in learner.privacy.erasures.items() if each.decided}
-    last = max(versions, key=lambda key: versions[key])
-    stated = act.event(NewGroundStated, command, erasure=last, families=_ordered(command.families))
-    return [(command.learner, stated)]
+    erasures = [key for key in learner.privacy.erasures if key in closed_by.values()]
+    return [
+        (
+            command.learner,
+            act.event(
+                NewGroundStated,
+                command,
+                erasure=erasure,
+                families=[family for family, last in closed_by.items() if last == erasure],
+            ),
+        )
+        for erasure in erasures
+    ]
 
 
 def carried_out(
@@ -243,6 +251,6 @@ COMMANDS = (
         kind="learner",
         stream="learner",
         noun="new-grounds",
-        roles=("caseworker", "coordinator", OFFICER),
+        roles=("coordinator", OFFICER),
     ),
 )
