@@ -8,6 +8,7 @@ A problem has a permanent code; its texts come from the catalogues by that code.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, Final
 
 import msgspec
@@ -142,8 +143,9 @@ def refusal_response(broken: Sequence[RuleBroken]) -> Response:
     return _rendered(status, {"title": title, "detail": way_out, "code": broken[0].code}, findings, {})
 
 
-def codes_of_rules() -> dict[str, type[RuleBroken]]:
-    """Every refusal there is, by code."""
+@cache
+def codes_of_rules() -> Mapping[str, type[RuleBroken]]:
+    """Every refusal there is, by code. Looked for once: the modules of the rules are imported with this one."""
     return {code_of(each): each for each in _subclasses(RuleBroken)}
 
 
