@@ -370,7 +370,9 @@ def test_a_server_that_loses_commits_is_refused(web_dsn: str, everything: psycop
         with pytest.raises(LosesEvents, match="synchronous_commit"):
             ForsaRecorder(ForsaDatastore(web_dsn)).max_position()
     finally:
-        everything.execute(where + sql.SQL("set synchronous_commit = on"))
+        everything.execute(
+            where + sql.SQL("reset synchronous_commit" if scope == "role" else "set synchronous_commit = on")
+        )
 
 
 def test_the_librarys_insert_functions_are_refused(web_dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
