@@ -84,6 +84,8 @@ def test_commands_find_the_settings_a_run_left_here_unless_the_environment_has_a
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DATABASE_URL", raising=False)
     assert environment() == {"FORSA_PORT": "8123"}
+    monkeypatch.setenv("FORSA_LOG_FORMAT", "console")  # how logs look names no place
+    assert environment() == {"FORSA_PORT": "8123", "FORSA_LOG_FORMAT": "console"}
     monkeypatch.setenv("FORSA_HOST", "::1")
     assert environment()["FORSA_HOST"] == "::1"
     assert "FORSA_PORT" not in environment()
