@@ -214,7 +214,7 @@ def _missed(parts: Parts, spec: CommandSpec, stale: StaleVersion) -> Problem:
     """What happened to the stream since the sender saw it: who recorded what, when. A look at a learner, if it is."""
     stream = parts.casebook.streams.load([stale.stream])[stale.stream]
     if stream.events and (kind := kind_of_stream(stream.events[0])).name == "learner":
-        disclose(parts, [stream.id], sight_on(parts, stream.id, standing_of(fold(kind, stream.events))))
+        disclose(parts, {stream.id: sight_on(parts, stream.id, standing_of(fold(kind, stream.events)))})
     recorded_at = {each.version: each.recorded_at for each in parts.log.places_of(stale.stream, stale.expected)}
     missed = [
         {"version": version, "tag": tag_of(type(event)), "actor": event.by.actor, "role": event.by.role,

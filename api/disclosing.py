@@ -7,7 +7,7 @@ replaced by a 500. Who may ask stands in permissions.py; what a reader is shown 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 from uuid import UUID
 
@@ -20,7 +20,7 @@ from api.problems import OK, Problem, problem_response
 from domain.access import Sight
 from domain.kind import Kind
 from domain.streams import KINDS
-from projections.records.disclosures import Disclosure
+from projections.records.disclosures import Disclosure, Shown
 
 LOG: Final = logging.getLogger("forsa.api")
 
@@ -50,7 +50,7 @@ NOT_DISCLOSING: Final = frozenset(
 )
 
 
-NAMED: Final = "named"  # by id, in a record that is not theirs
+MENTIONED: Final = "mentioned"  # by id, in a record that is not theirs
 
 
 class ReadUndecided(Exception):
@@ -64,25 +64,23 @@ def check_every_read() -> None:
         raise ReadUndecided(", ".join(sorted(wrong)))
 
 
-def disclose(parts: Parts, subjects: Iterable[UUID], *sights: Sight | None, position: int | None = None) -> None:
+def disclose(parts: Parts, shown: Mapping[UUID, Sight | None], *, position: int | None = None) -> None:
     """That the sender is shown these learners is stored, durably; where there are none, nothing is.
 
-    sights: how much of them; None where another stream's record names them. position: what is shown was known there;
+    shown: how much of each; None where another stream's record mentions them. position: what is shown was known there;
     kept where a past moment was asked for. Raises NotDisclosed, an outage.
     """
-    who, ids = sender(), tuple(sorted(set(subjects)))
-    if ids:
-        role, org = _acted_in(sights)
+    who = sender()
+    if shown:
+        role, org = _acted_in(shown.values())
         row = Disclosure(
             request=g.request_id,
             reader=who.worker,
             role=role,
             org=org,
             what=str(request.endpoint),
-            why=next((str(each.emergency) for each in sights if each and each.emergency), None),
-            shown="; ".join(sorted({NAMED if each is None else each.said for each in sights})),
             as_of_position=position if "as_of" in request.args else None,
-            subjects=ids,
+            shown=tuple(_shown(learner, shown[learner]) for learner in sorted(shown)),
         )
         parts.disclosures.write(row)
     g.disclosed = True
@@ -95,9 +93,20 @@ def _acted_in(sights: Iterable[Sight | None]) -> tuple[str, UUID]:
     return usual if usual in showing or not showing else showing[0]
 
 
-def subjects_of(kind: Kind, stream: UUID, told: Any = None) -> set[UUID]:
-    """The learner whose stream it is, and every learner that what is told of it names."""
-    return ({stream} if kind.name == "learner" else set()) | learners_in(told)
+def _shown(learner: UUID, sight: Sight | None) -> Shown:
+    if sight is None:
+        return Shown(learner, MENTIONED)
+    return Shown(learner, sight.level, sight.identity, sight.emergency)
+
+
+def mentioned(learners: Iterable[UUID]) -> dict[UUID, Sight | None]:
+    """These learners, as the record of something else mentions them."""
+    return dict.fromkeys(learners)
+
+
+def shown_of(kind: Kind, stream: UUID, sight: Sight | None, told: Any = None) -> dict[UUID, Sight | None]:
+    """The learner whose stream it is with the sight of it, and every learner that what is told of it mentions."""
+    return mentioned(learners_in(told)) | ({stream: sight} if kind.name == "learner" else {})
 
 
 def learners_in(body: Any) -> set[UUID]:

@@ -26,8 +26,9 @@ class LookShown(msgspec.Struct, frozen=True, kw_only=True):
     role: str
     org: UUID
     what: str
-    shown: str
-    why: str | None
+    level: str  # full | episode | summary | mentioned: by id, in a record that is not theirs
+    named: bool  # whether that reader may know who the learner is
+    emergency: UUID | None  # the emergency access that opened it
     as_of_position: int | None
     request: UUID  # the X-Request-Id of its answer
 
@@ -53,7 +54,7 @@ def get_disclosures(parts: Parts, learner: UUID) -> Response:
     found = parts.disclosures.of_learner(learner, before=asked_after(parts, route, int), limit=limit + 1)
     more = found[limit - 1].number if len(found) > limit else None
     kept = {"limit": request.args["limit"]} if "limit" in request.args else {}
-    disclose(parts, [learner], sight)
+    disclose(parts, {learner: sight})
     return answer(Looks([look_of(each) for each in found[:limit]]), headers=next_page(parts, route, more, **kept))
 
 

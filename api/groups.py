@@ -14,7 +14,7 @@ from flask import Response, request
 from api.answers import MOMENT, add_read, answer, wait_for_views
 from api.blueprint import ForsaBlueprint
 from api.cursors import asked_after, asked_limit, next_page
-from api.disclosing import disclose
+from api.disclosing import disclose, mentioned
 from api.filters import asked_centre, asked_season
 from api.forms import read_day
 from api.links import links_of
@@ -115,7 +115,7 @@ def get_attendance(parts: Parts, group: UUID) -> Response:
         rows=rows,
         links=links_of("group", group),
     )
-    disclose(parts, [each.learner for each in rows], None, position=position)
+    disclose(parts, mentioned(each.learner for each in rows), position=position)
     return answer(shown)
 
 

@@ -14,7 +14,7 @@ from flask import Response, request
 from api.answers import MOMENT, add_read, answer, wait_for_views
 from api.blueprint import ForsaBlueprint
 from api.cursors import asked_after, asked_limit, next_page
-from api.disclosing import disclose, subjects_of
+from api.disclosing import disclose, shown_of
 from api.languages import say
 from api.links import self_link
 from api.parts import Parts
@@ -114,7 +114,7 @@ def get_timeline(parts: Parts, kind: Kind, stream: UUID) -> Response:
     names = _names_in(parts, [line.facts for line in told])
     items = [_told(line, facts_shown(sight, line.facts), names) for line in told]
     more = None if is_last else told[-1].version
-    disclose(parts, subjects_of(kind, stream, items), sight, position=position)
+    disclose(parts, shown_of(kind, stream, sight, items), position=position)
     return answer(Timeline(items, position, found.stale), headers=_next(parts, stream, more))
 
 
@@ -137,7 +137,7 @@ def get_audit_trail(parts: Parts, kind: Kind, stream: UUID) -> Response:
     names = _names_in(parts, [trace.after for trace in traced])
     items = [_traced(trace, sight, names) for trace in traced]
     more = None if is_last else traced[-1].position
-    disclose(parts, subjects_of(kind, stream, items), sight, position=position)
+    disclose(parts, shown_of(kind, stream, sight, items), position=position)
     return answer(AuditTrail(items, position, found.stale), headers=_next(parts, stream, more))
 
 

@@ -14,7 +14,7 @@ from flask import Response, request
 from api.answers import MOMENT, add_read, answer, wait_for_views
 from api.blueprint import ForsaBlueprint
 from api.cursors import asked_after, asked_limit, next_page
-from api.disclosing import disclose
+from api.disclosing import disclose, mentioned
 from api.filters import asked_centre, asked_season
 from api.forms import Form, Text
 from api.languages import say
@@ -158,7 +158,7 @@ def get_learner(parts: Parts, learner: UUID) -> Response:
         record=record,
         links=links_of("learner", learner, history=sight.level != "summary"),
     )
-    disclose(parts, [learner], sight, position=position)
+    disclose(parts, {learner: sight}, position=position)
     return answer(body, version=record.version)
 
 
@@ -177,7 +177,7 @@ def list_learners(parts: Parts) -> Response:
     headers = next_page(parts, "list-learners", more, **kept)
     shown_of = [each for each in _seen(parts, found.value[:limit]) if _is_asked_for(each[0], filters)]
     items = [record for record, _ in shown_of]
-    disclose(parts, [each.learner for each in items], *(sight for _, sight in shown_of))
+    disclose(parts, {record.learner: sight for record, sight in shown_of})
     return answer(LearnerList(items, found.position), headers=headers)
 
 
@@ -191,7 +191,7 @@ def search_learners(parts: Parts, text: str) -> Response:
     headers = next_page(parts, "search-learners", more, limit=str(limit))
     sights = [(each, _sight(parts, each)) for each in found.value[:limit]]
     mine = {each.learner: (each, sight) for each, sight in sights if sight and sight.level == "full"}
-    disclose(parts, mine, *(sight for _, sight in mine.values()))
+    disclose(parts, {learner: sight for learner, (_, sight) in mine.items()})
     return answer(LearnersFound([_found(each) for each, _ in mine.values()], found.position), headers=headers)
 
 
@@ -204,7 +204,7 @@ def look_up_learner(parts: Parts, number: str) -> Response:
     learner = parts.casebook.streams.find_claim(claim)
     if learner is None:
         raise Problem("not-found")
-    disclose(parts, [learner], None)
+    disclose(parts, mentioned([learner]))
     accesses = f"{self_link('organisation', sender().org)}/emergency-accesses"
     return answer(LearnerKnown(learner, {"open-emergency-access": accesses}))
 

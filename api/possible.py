@@ -13,7 +13,7 @@ from flask import Response
 
 from api.answers import add_read, answer
 from api.blueprint import ForsaBlueprint
-from api.disclosing import disclose, subjects_of
+from api.disclosing import disclose, shown_of
 from api.languages import say
 from api.links import links_of, self_link
 from api.parts import Parts
@@ -96,7 +96,7 @@ def get_event(parts: Parts, kind: Kind, stream: UUID, version: int) -> Response:
         raise Problem("not-found")
     place = parts.log.places_of(stream, version - 1)[0]
     raw = facts_shown(sight, stored)
-    disclose(parts, subjects_of(kind, stream, stored), sight, position=position)
+    disclose(parts, shown_of(kind, stream, sight, stored), position=position)
     return answer(EventShown(stream, version, place.position, place.recorded_at, tag_of(type(event)), raw))
 
 
@@ -115,7 +115,7 @@ def get_possible_commands(parts: Parts, kind: Kind, stream: UUID) -> Response:
         commands=possible_commands(parts, _whole(parts, loaded, sight), status),
         links=links_of(kind.name, stream),
     )
-    disclose(parts, subjects_of(kind, stream), sight, position=position)
+    disclose(parts, shown_of(kind, stream, sight), position=position)
     return answer(shown, version=version)
 
 

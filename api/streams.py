@@ -12,7 +12,7 @@ from flask import Response
 
 from api.answers import MOMENT, add_read, answer
 from api.blueprint import ForsaBlueprint
-from api.disclosing import disclose, learners_in
+from api.disclosing import disclose, learners_in, mentioned
 from api.forms import CURRENCY
 from api.links import links_of
 from api.parts import Parts
@@ -302,7 +302,7 @@ def _register(parts: Parts, blueprint: ForsaBlueprint, name: str) -> None:
         body = StreamAnswer(
             stream, version, position, status, _within_sight(parts, loaded, shown(loaded.state)), links_of(name, stream)
         )
-        disclose(parts, learners_in(body.state), None, position=position)
+        disclose(parts, mentioned(learners_in(body.state)), position=position)
         return answer(body, version=version)
 
     get.__doc__ = of.__doc__

@@ -131,7 +131,7 @@ def get_subject_file(parts: Parts, learner: UUID) -> Response:
         closed=in_order(state.privacy.closed),
         links={"disclosures": f"{at}disclosures", "audit-trail": f"{at}audit-trail"},
     )
-    disclose(parts, [learner], sight)
+    disclose(parts, {learner: sight})
     return answer(body, version=state.version)
 
 

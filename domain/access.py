@@ -92,12 +92,6 @@ class Sight(msgspec.Struct, frozen=True, kw_only=True):
     emergency: UUID | None = None  # what it was opened by, where that is all that shows the learner
     by: tuple[str, UUID] | None = None  # role and organisation of the grant that shows it
 
-    @property
-    def said(self) -> str:
-        """How the disclosure log names it."""
-        named = self.level if self.identity else f"{self.level}, without names"
-        return f"{named}, emergency" if self.emergency else named
-
     def sees(self, version: int | None, enrolment: UUID | None, season: int | None = None) -> bool:
         """Whether a fact is shown: by its version on the learner's stream (None: of another), episode and season."""
         if self.level == "summary" or (self.upto is not None and version is not None and version > self.upto):

@@ -290,7 +290,7 @@ alter default privileges for role forsa_owner in schema records
   grant select, insert, update, delete on tables to forsa_web;
 alter default privileges for role forsa_owner in schema records grant usage on sequences to forsa_web;
 revoke all on records.disclosures from forsa_web;
-grant select, insert (request, reader, role, org, what, shown, why, as_of_position, subjects)
+grant select, insert (request, reader, role, org, what, as_of_position, subjects, levels, named, emergencies)
   on records.disclosures to forsa_web;
 """
 

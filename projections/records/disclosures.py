@@ -23,18 +23,25 @@ class NotDisclosed(psycopg.OperationalError):
     """The row could not be stored or read: whatever the reason, nothing is shown."""
 
 
+class Shown(msgspec.Struct, frozen=True):
+    """One learner that a request shows, and how much of them."""
+
+    learner: UUID
+    level: str  # full | episode | summary | mentioned: by id, in a record that is not theirs
+    named: bool = False  # whether the reader may know who it is
+    emergency: UUID | None = None  # what opened it, where no standing grant did
+
+
 class Disclosure(msgspec.Struct, frozen=True, kw_only=True):
-    """One request that shows learners. `subjects`: their ids, at least one."""
+    """One request that shows learners: at least one, each once."""
 
     request: UUID
     reader: UUID  # stream id of the worker
     role: str
     org: UUID
     what: str  # name of the route
-    shown: str  # how much of them: full, episode, summary, …
-    why: str | None = None  # what opened it where no standing grant did
     as_of_position: int | None = None
-    subjects: tuple[UUID, ...]
+    shown: tuple[Shown, ...]
 
 
 class Disclosed(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,8 +54,9 @@ class Disclosed(msgspec.Struct, frozen=True, kw_only=True):
     role: str
     org: UUID
     what: str
-    shown: str
-    why: str | None
+    level: str
+    named: bool
+    emergency: UUID | None
     as_of_position: int | None
 
 
@@ -64,7 +72,12 @@ class DisclosureLog:
 
         A connection lost under it is tried once more on a fresh one: the row may then stand twice, never not at all.
         """
-        row = msgspec.structs.asdict(disclosure) | {"subjects": list(disclosure.subjects)}
+        row = msgspec.structs.asdict(disclosure) | {
+            "subjects": [each.learner for each in disclosure.shown],
+            "levels": [each.level for each in disclosure.shown],
+            "named": [each.named for each in disclosure.shown],
+            "emergencies": [each.emergency for each in disclosure.shown],
+        }
         self._asked(lambda connection: connection.execute(_WRITE, row, prepare=True))
 
     def of_learner(self, learner: UUID, *, before: int | None = None, limit: int = 50) -> list[Disclosed]:
@@ -81,12 +94,15 @@ class DisclosureLog:
 
 
 _WRITE: Final[LiteralString] = """
-insert into records.disclosures (request, reader, role, org, what, shown, why, as_of_position, subjects)
-values (%(request)s, %(reader)s, %(role)s, %(org)s, %(what)s, %(shown)s, %(why)s, %(as_of_position)s, %(subjects)s)
+insert into records.disclosures
+  (request, reader, role, org, what, as_of_position, subjects, levels, named, emergencies)
+values (%(request)s, %(reader)s, %(role)s, %(org)s, %(what)s, %(as_of_position)s,
+  %(subjects)s, %(levels)s, %(named)s, %(emergencies)s::uuid[])
 """
 # Materialized, or the planner may walk all rows backwards in the hope of meeting the learner soon.
 _OF_LEARNER: Final[LiteralString] = """
 with looks as materialized (select * from records.disclosures where subjects @> array[%(learner)s::uuid])
-select id, at, request, reader, role, org, what, shown, why, as_of_position from looks
+select id, at, request, reader, role, org, what, levels[place], named[place], emergencies[place], as_of_position
+  from looks, array_position(subjects, %(learner)s::uuid) place
  where %(before)s::bigint is null or id < %(before)s order by id desc limit %(limit)s
 """

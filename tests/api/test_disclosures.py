@@ -32,7 +32,7 @@ from tests.api.stack import CENTRE, Api, group_of, identified, seated, settings_
 from tests.contracts.stored_examples import EVENTS
 
 ANY_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-COLUMNS = "request, reader, role, org, what, shown, why, as_of_position, subjects"
+COLUMNS = "request, reader, role, org, what, as_of_position, subjects, levels, named, emergencies"
 SAMPLE = 2  # streams of a kind
 
 Rows = list[tuple[Any, ...]]
@@ -56,9 +56,10 @@ class Watched:
         return self.client().open(path, method=method, headers=headers, **sent)
 
     def rows(self) -> Rows:
-        """(request, reader, role, what, shown, as_of_position, subjects) of every row, in the order written."""
+        """(request, reader, role, what, how much, as_of_position, subjects) of every row, in the order written."""
         query = (
-            "select request, reader, role, what, shown, as_of_position, subjects from records.disclosures order by id"
+            "select request, reader, role, what, array(select (level, named)::text from unnest(levels, named) t(level, named)),"
+            " as_of_position, subjects from records.disclosures order by id"
         )
         with psycopg.connect(self.log_dsn) as owner:
             return owner.execute(query).fetchall()
@@ -274,7 +275,7 @@ def test_a_row_says_who_looked_in_which_role_by_which_route_and_how_much_they_sa
     response = few.ask(f"/v1/learners/{few.one}", "ministry")
     ((request, reader, role, what, shown, as_of, subjects),) = few.rows()
     assert (str(request), role, what) == (response.headers["X-Request-Id"], "ministry", "learners.get-learner")
-    assert (shown, as_of, subjects) == ("full, without names", None, [few.one])
+    assert (shown, as_of, subjects) == (["(full,f)"], None, [few.one])
     assert reader not in few.learners
 
 
@@ -298,7 +299,18 @@ def test_the_centres_coordinator_and_the_protection_officer_see_who_looked_newes
         items = few.ask(f"/v1/learners/{learner}/disclosures", role).get_json()["items"]
         assert [each["role"] for each in items][-2:] == ["counsellor", "educator"]
         assert items[-1]["what"] == "learners.get-learner"
-        assert items[-1].keys() == {"at", "reader", "role", "org", "what", "shown", "why", "as_of_position", "request"}
+        assert items[-1].keys() == {
+            "at",
+            "reader",
+            "role",
+            "org",
+            "what",
+            "level",
+            "named",
+            "emergency",
+            "as_of_position",
+            "request",
+        }
         few.ask(f"/v1/learners/{learner}/disclosures", "coordinator")
     assert few.rows()[-1][3] == "learners.get-learner-disclosures"  # a look at the log is a look
 

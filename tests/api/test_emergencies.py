@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from projections.projector import Projector
@@ -82,10 +81,10 @@ def test_from_the_number_on_a_paper_to_the_record_for_three_hours(api: Api, cloc
     assert shown["sight"] == "full"
     assert shown["identity"]["names"][0]["given"] == "سلمى"
     looks = api.get(f"{path}/disclosures", "own coordinator").get_json()["items"]
-    assert [(each["what"], each["shown"], each["why"]) for each in looks] == [
-        ("learners.get-learner", "full, emergency", emergency),
-        ("learners.get-learner-possible-commands", "full, emergency", emergency),
-        ("learners.look-up-learner", "named", None),
+    assert [(each["what"], each["level"], each["named"], each["emergency"]) for each in looks] == [
+        ("learners.get-learner", "full", True, emergency),
+        ("learners.get-learner-possible-commands", "full", True, emergency),
+        ("learners.look-up-learner", "mentioned", False, None),
     ]
     clock.now += timedelta(hours=3)
     assert api.get(path, "far coordinator").status_code == 404
@@ -134,10 +133,3 @@ def test_an_emergency_for_nobody_is_refused(api: Api) -> None:
     said = {"learner": str(ident("nobody")), "why": {"code": "immediate_danger"}}
     response = api.post(ACCESSES, said, "far coordinator")
     assert (response.status_code, response.get_json()["code"]) == (422, "unknown-stream")
-
-
-def test_sights_are_structs_that_say_what_they_show() -> None:
-    from domain.access import Sight
-
-    assert Sight(level="episode").said == "episode, without names"
-    assert msgspec.structs.replace(Sight(level="full", identity=True), emergency=ORG).said == "full, emergency"

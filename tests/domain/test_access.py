@@ -175,7 +175,6 @@ def test_an_emergency_opens_one_learner_and_says_so() -> None:
     opened = ident("emergency")
     sight = seen(Grant("coordinator", "learner", str(LEARNER), emergency=opened))
     assert sight == Sight(level="full", identity=True, contacts=True, emergency=opened)
-    assert sight.said == "full, emergency"
     assert seen(Grant("coordinator", "learner", str(ident("another")))) is None
 
 

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from projections.connections import open_pool
-from projections.records.disclosures import Disclosure, DisclosureLog, NotDisclosed
+from projections.records.disclosures import Disclosure, DisclosureLog, NotDisclosed, Shown
 
 SPACE = UUID("b7b0c4b2-33f5-4f0e-8a3f-9d5d5f6f1c22")
 AMINA, SALMA, READER, ORG = (uuid5(SPACE, name) for name in ("amina", "salma", "reader", "org"))
@@ -21,8 +21,8 @@ DENIED = psycopg.errors.InsufficientPrivilege
 def a_look(number: int, *subjects: UUID) -> Disclosure:
     """The request of this number showed these learners."""
     return Disclosure(
-        request=UUID(int=number), reader=READER, role="caseworker", org=ORG, what="learners.get-learner", shown="full",
-        subjects=subjects,
+        request=UUID(int=number), reader=READER, role="caseworker", org=ORG, what="learners.get-learner",
+        shown=tuple(Shown(learner, "full", True) for learner in subjects),
     )  # fmt: skip
 
 
@@ -44,12 +44,27 @@ def test_looks_at_a_learner_are_read_newest_first_and_page_by_page(log: Disclosu
 
 
 def test_a_look_is_kept_as_it_was(log: DisclosureLog) -> None:
-    why = msgspec.structs.replace(a_look(1, AMINA), shown="episode, emergency", why="an emergency", as_of_position=7)
-    log.write(why)
-    (look,) = log.of_learner(AMINA)
-    kept = msgspec.structs.asdict(look)
-    assert kept | {"subjects": (AMINA,)} == msgspec.structs.asdict(why) | {"number": look.number, "at": look.at}
-    assert look.at.tzinfo is not None
+    """Of each learner of a page what was shown of that one, and nothing of what was shown of the others."""
+    shown = (Shown(AMINA, "episode", False, ORG), Shown(SALMA, "full", True), Shown(READER, "mentioned"))
+    written = msgspec.structs.replace(a_look(1), shown=shown, as_of_position=7)
+    log.write(written)
+    said = {name: value for name, value in msgspec.structs.asdict(written).items() if name != "shown"}
+    for each in shown:
+        (look,) = log.of_learner(each.learner)
+        of_this = {"level": each.level, "named": each.named, "emergency": each.emergency}
+        assert msgspec.structs.asdict(look) == said | of_this | {"number": look.number, "at": look.at}
+        assert look.at.tzinfo is not None
+
+
+def test_a_row_says_of_each_learner_how_much(log_dsn: str, log: DisclosureLog) -> None:
+    log.write(a_look(1, AMINA, SALMA))
+    columns = "request, reader, role, org, what, subjects, levels, named, emergencies"
+    for short in ("levels", "named", "emergencies"):
+        values = columns.replace(short, f"{short}[1:1]")
+        with psycopg.connect(log_dsn) as owner, pytest.raises(psycopg.errors.CheckViolation):
+            owner.execute(
+                f"insert into records.disclosures ({columns}) select {values} from records.disclosures".encode()
+            )
 
 
 def test_a_disclosure_of_nobody_is_none(log: DisclosureLog) -> None:
@@ -59,7 +74,7 @@ def test_a_disclosure_of_nobody_is_none(log: DisclosureLog) -> None:
 
 @pytest.mark.parametrize(
     "statement",
-    ["update records.disclosures set shown = ''", "delete from records.disclosures", "truncate records.disclosures",
+    ["update records.disclosures set role = ''", "delete from records.disclosures", "truncate records.disclosures",
      "insert into records.disclosures (at) values (now())"],
 )  # fmt: skip
 def test_the_web_may_not_change_what_was_written_nor_say_when_it_was(
@@ -73,8 +88,8 @@ def test_the_web_may_not_change_what_was_written_nor_say_when_it_was(
 
 @pytest.mark.parametrize(
     "statement",
-    ["update records.disclosures set shown = ''", "delete from records.disclosures", "truncate records.disclosures",
-     "update records.disclosures set shown = '' where false"],
+    ["update records.disclosures set role = ''", "delete from records.disclosures", "truncate records.disclosures",
+     "update records.disclosures set role = '' where false"],
 )  # fmt: skip
 def test_not_even_the_owner_changes_a_row_by_mistake(log_dsn: str, log: DisclosureLog, statement: str) -> None:
     log.write(a_look(1, AMINA))
@@ -89,8 +104,9 @@ def test_not_even_the_owner_changes_a_row_by_mistake(log_dsn: str, log: Disclosu
 def test_a_row_is_durable_whatever_the_session_was_set_to(web_dsn: str) -> None:
     with psycopg.connect(web_dsn, options="-c synchronous_commit=off") as web:
         web.execute(
-            "insert into records.disclosures (request, reader, role, org, what, shown, subjects)"
-            " values (gen_random_uuid(), gen_random_uuid(), 'r', gen_random_uuid(), 'w', 's', array[gen_random_uuid()])"
+            "insert into records.disclosures (request, reader, role, org, what, subjects, levels, named, emergencies)"
+            " values (gen_random_uuid(), gen_random_uuid(), 'r', gen_random_uuid(), 'w', array[gen_random_uuid()],"
+            " array['full'], array[true], array[null]::uuid[])"
         )
         assert web.execute("show synchronous_commit").fetchone() == ("on",)
 
@@ -110,5 +126,5 @@ def test_a_right_that_is_missing_is_an_outage_too(log_dsn: str, log: DisclosureL
             with pytest.raises(NotDisclosed, match="InsufficientPrivilege"):
                 log.write(a_look(1, AMINA))
         finally:
-            columns = "request, reader, role, org, what, shown, why, as_of_position, subjects"
+            columns = "request, reader, role, org, what, as_of_position, subjects, levels, named, emergencies"
             owner.execute(f"grant insert ({columns}) on records.disclosures to forsa_web".encode())

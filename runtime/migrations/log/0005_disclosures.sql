@@ -8,10 +8,13 @@ create table records.disclosures (
   role text not null,                    -- they read in
   org uuid not null,                     -- they read for
   what text not null,                    -- name of the route
-  shown text not null,                   -- how much of them: full, episode, summary, …
-  why text,                              -- what opened it where no standing grant did: an emergency, a mission
   as_of_position bigint,                 -- of the log, where a past moment was read
-  subjects uuid[] not null check (cardinality(subjects) > 0)  -- the learners shown
+  subjects uuid[] not null check (cardinality(subjects) > 0),  -- the learners shown; of each of them, in the same order:
+  levels text[] not null,                -- how much: full | episode | summary | mentioned (in a record not theirs)
+  named boolean[] not null,              -- whether the reader may know who it is
+  emergencies uuid[] not null,           -- the emergency access that opened it; null: a standing grant did
+  check (cardinality(levels) = cardinality(subjects) and cardinality(named) = cardinality(subjects)
+         and cardinality(emergencies) = cardinality(subjects))
 ) with (
   -- Rows are only ever inserted: vacuum to freeze and to set the visibility map, in steps that stay small for ever.
   autovacuum_vacuum_insert_threshold = 50000,
