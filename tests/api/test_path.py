@@ -257,7 +257,7 @@ def _settled(path: Path, learner: str) -> None:
     done = path.post("settle-flag", learner, {**flag, "why": {"code": "sheet_reread"}})
     (recorded,) = done["events"]
     assert (recorded["tag"], recorded["version"]) == ("learner.flag-settled", sheet + 1)
-    event = path.api.get(f"/v1/learners/{learner}/events/{sheet + 1}", "auditor").get_json()["event"]
+    event = path.api.get(f"/v1/learners/{learner}/events/{sheet + 1}", "coordinator").get_json()["event"]
     assert flag.items() <= event.items()
     assert (event["by"]["actor"], event["why"]["code"]) == (str(worker("coordinator")), "sheet_reread")
 
