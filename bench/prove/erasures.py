@@ -219,7 +219,8 @@ def _returned(forsa: Forsa, gone: Sequence[UUID]) -> int:
     """How many of the erased came back under a new ground, with an identity that opens, under the second key."""
     works = 0
     for learner in gone:
-        ground = StateNewGround(learner=learner, families=["identity", "contacts"], ground="return")
+        families = ["identity", "contacts"]
+        ground = StateNewGround(learner=learner, families=families, ground="return", given_by="learner")
         forsa.casebook.execute(ground, BY)
         name = NameGiven(f"{STAYS}back")
         forsa.casebook.execute(RecordIdentity(learner=learner, names=[name], sex="f", phone="+212600000001"), BY)
