@@ -58,7 +58,8 @@ class Watched:
     def rows(self) -> Rows:
         """(request, reader, role, what, how much, as_of_position, subjects) of every row, in the order written."""
         query = (
-            "select request, reader, role, what, array(select (level, named)::text from unnest(levels, named) t(level, named)),"
+            "select request, reader, role, what,"
+            " array(select (level, named)::text from unnest(levels, named) t(level, named)),"
             " as_of_position, subjects from records.disclosures order by id"
         )
         with psycopg.connect(self.log_dsn) as owner:

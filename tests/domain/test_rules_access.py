@@ -117,6 +117,12 @@ def test_a_region_or_a_province_is_a_code_of_its_list(scope: str, scope_id: str)
     )
 
 
+def test_no_grant_gives_the_role_of_what_nobody_did() -> None:
+    given(*OPEN_CENTRE).when(but(GRANT_ACCESS, role="system"), by=OPERATOR).refused(
+        UnknownCode(pointer="/role", list="role", value="system")
+    )
+
+
 @pytest.mark.parametrize("stream", [NOBODY, CONVENTION, WORKER])
 def test_a_centre_that_is_none_is_refused(stream: UUID) -> None:
     given(*OPEN_CENTRE).when(but(GRANT_ACCESS, scope_id=str(stream)), by=OPERATOR).refused(

@@ -7,7 +7,7 @@ import logging
 import re
 import time
 from base64 import urlsafe_b64decode
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from werkzeug.test import TestResponse
 
 from bench.prove.canary import found_in, found_in_tables
 from domain.learner.identification import IdentityRecorded
@@ -29,15 +30,15 @@ from projections.view import View
 from runtime.erasing import AnotherIsErasing, Erasing, pending
 from runtime.keyring import HELD_SECONDS, Keyring, PersonErased
 from runtime.tokens import DevelopmentIssuer
-from tests.api.stack import IDENTIFICATION, NOW, Api, composed, enrolled, identified, worker
+from tests.api.stack import IDENTIFICATION, NOW, Api, composed, enrolled, ident, identified, worker
 from tests.projections.log_of import open_means
 
 OFFICER = "data_protection_officer"
 PHONE, STREET, MASSAR = "+212699417733", "زنقة كنارزبرجد", "ZQX7719044"
 ARABIC, LATIN = ("زبرجدانة", "الكنارقطيفي"), ("Zebergdanaqx", "Elkanarqatifi")
 PLACE, SCHOOL, ACT, WORDS = "Qanarbirthville", "Collège Qxkanarschool", "QXKANAR-5519", "ثقة كنارسببية"
-EMPLOYER, PAPER = "Atelier Qxkanarwork", "DOCQXKANAR81"
-CANARY = (PHONE, STREET, MASSAR, *ARABIC, *LATIN, PLACE, "Qxkanarschool", ACT, WORDS, "Qxkanarwork", PAPER)
+EMPLOYER, PAPER, DOCKET = "Atelier Qxkanarwork", "DOCQXKANAR81", "DOCKET-QXKANAR-204"
+CANARY = (PHONE, STREET, MASSAR, *ARABIC, *LATIN, PLACE, "Qxkanarschool", ACT, WORDS, "Qxkanarwork", PAPER, DOCKET)
 EVERYTHING = ["identity", "contacts", "sensitive"]
 
 
@@ -79,6 +80,9 @@ def a_whole_path(api: Api) -> str:
     api.done(f"{at}/identity-verifications", {"document_type": "birth_certificate", "document_number": PAPER})
     said = {"reason": "disability", "authority": "provincial_directorate", "act_reference": ACT}
     api.done(f"{at}/derogations", said, "provincial_directorate")
+    said = {"families": ["contacts"], "authority": str(ident("ministry")), "reference": DOCKET}
+    hold = api.done(f"{at}/holds", said, OFFICER)["ids"]["hold"]
+    api.done(f"{at}/hold-liftings", {"hold": hold}, OFFICER)
     enrolment = enrolled(api, learner)
     said = {"enrolment": enrolment, "exit": "completed", "ended_on": "2026-11-20"}
     api.done(f"{at}/enrolment-ends", {**said, "why": {"code": "other", "text": WORDS}})
@@ -103,8 +107,8 @@ def state(api: Api, learner: str) -> Learner:
     return found
 
 
-def answers(api: Api, learner: str) -> Iterator[tuple[str, str]]:
-    """(address, body) of every GET that can be asked of this learner, and of the lists and searches."""
+def answers(api: Api, learner: str, before: str) -> Iterator[tuple[str, TestResponse]]:
+    """(address, answer) of every GET that can be asked of this learner, now and as of before, and of the searches."""
     for rule in api.app.url_map.iter_rules():
         if "GET" not in (rule.methods or ()) or not rule.rule.startswith("/v1/"):
             continue
@@ -114,11 +118,19 @@ def answers(api: Api, learner: str) -> Iterator[tuple[str, str]]:
         for version, role in itertools.product(versions, (OFFICER, "coordinator", "auditor")):
             address = re.sub(r"<int:version>", str(version), rule.rule)
             address = re.sub(r"<[^>]+>", learner, address)
-            yield address, api.get(address, role).get_data(as_text=True)
+            yield address, api.get(address, role)
+            yield f"{address} then", api.get(f"{address}?as_of={before}", role)
     for word in CANARY:
         found = api.post("/v1/learner-searches", {"text": word})
         assert found.status_code == 200
-        yield f"search {found.get_json()['items']}", found.get_data(as_text=True)
+        yield f"search {word}", found
+
+
+def naming(asked: Iterable[tuple[str, TestResponse]]) -> set[str]:
+    """The addresses that answered with a word of the canary, and 200 all of them."""
+    found = {address: answer for address, answer in asked if found_in(answer.get_data(), CANARY)}
+    assert {answer.status_code for answer in found.values()} <= {200}
+    return set(found)
 
 
 def test_a_learner_who_was_erased_is_found_nowhere(
@@ -138,6 +150,10 @@ def test_a_learner_who_was_erased_is_found_nowhere(
     assert set(found_in_tables(log_dsn, CANARY)) == {f"views.{learner_directory.VIEW.id}"}, "the search must find"
     assert found_in(api.get(f"/v1/learners/{learner}", "coordinator").get_data(), CANARY)
     cursor = api.post("/v1/learner-searches?limit=1", {"text": "ليلى"}).headers.get("Link", "")
+    at, then = f"/v1/learners/{learner}", moment(log_dsn)
+    named = naming(answers(api, learner, then))
+    searched = {f"search {word}" for word in (*ARABIC, *LATIN, MASSAR)}
+    assert named >= {at, f"{at} then", f"{at}/subject-file", *searched}, "asked before, these must name them"
     decided(api, learner)
     projector.catch_up()
     assert erasing.run().done == 1
@@ -145,12 +161,22 @@ def test_a_learner_who_was_erased_is_found_nowhere(
 
     assert found_in_tables(log_dsn, CANARY) == {}
     assert found_in_tables(keys_dsn, CANARY) == {}
-    for address, body in answers(api, learner):
-        assert found_in(body.encode(), CANARY) == set(), address
+    assert naming(answers(api, learner, then)) == set()
+    past = api.get(f"{at}?as_of={then}", "coordinator")
+    assert (past.status_code, past.get_json()["identity"], past.get_json()["erased"]) == (200, None, True)
     assert found_in(caplog.text.encode(), CANARY) == set()
     assert found_in(cursor_bytes(cursor), CANARY) == set()
     assert state(api, other).identification.identity is not None
     assert api.get(f"/v1/learners/{other}").get_json()["identity"] is not None
+
+
+def moment(log_dsn: str) -> str:
+    """When the last event was recorded, as `as_of` takes it."""
+    query = "select to_char(max(recorded_at) at time zone 'utc', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') from forsa_events"
+    with psycopg.connect(log_dsn) as connection:
+        row = connection.execute(query.encode()).fetchone()
+    assert row is not None
+    return str(row[0])
 
 
 def a_whole_path_of_another(api: Api) -> str:
@@ -254,12 +280,18 @@ def test_who_returns_has_a_new_key_and_what_was_erased_stays_so(
     learner = a_whole_path(api)
     at = f"/v1/learners/{learner}"
     decided(api, learner)
-    early = api.post(f"{at}/new-grounds", {"families": ["identity"], "ground": "return"})
+    early = api.post(
+        f"{at}/new-grounds", {"families": ["identity"], "ground": "return", "given_by": "learner"}, "coordinator"
+    )
     assert early.get_json()["code"] == "nothing-to-reopen"
     projector.catch_up()
     erasing.run()
     api.forsa.keyring.forget()
-    api.done(f"{at}/new-grounds", {"families": ["identity", "contacts"], "ground": "return"})
+    api.done(
+        f"{at}/new-grounds",
+        {"families": ["identity", "contacts"], "ground": "return", "given_by": "learner"},
+        "coordinator",
+    )
     match = {"If_Match": f'"{api.version(UUID(learner))}"'}
     said = {"names": [{"given": "نورهان"}], "sex": "f", "phone": "+212600000009"}
     api.done(f"{at}/identities", said, **match)
@@ -280,7 +312,9 @@ def test_who_returns_has_a_new_key_and_what_was_erased_stays_so(
     projector.catch_up()
     assert erasing.run().done == 1
     api.forsa.keyring.forget()
-    api.done(f"{at}/new-grounds", {"families": ["identity"], "ground": "consent"})
+    api.done(
+        f"{at}/new-grounds", {"families": ["identity"], "ground": "consent", "given_by": "guardian"}, "coordinator"
+    )
     match = {"If_Match": f'"{api.version(UUID(learner))}"'}
     api.done(f"{at}/identities", {"names": [{"given": "هاجر"}], "sex": "f"}, **match)
     event = api.forsa.event_log.load([UUID(learner)])[UUID(learner)].events[-1]
@@ -293,8 +327,8 @@ def test_the_whole_person_never_returns(api: Api, projector: Projector, erasing:
     decided(api, learner, [*EVERYTHING, "register"], whole=True)
     projector.catch_up()
     assert erasing.run().done == 1
-    said = {"families": ["identity"], "ground": "return"}
-    refused = api.post(f"/v1/learners/{learner}/new-grounds", said)
+    said = {"families": ["identity"], "ground": "return", "given_by": "learner"}
+    refused = api.post(f"/v1/learners/{learner}/new-grounds", said, "coordinator")
     assert refused.get_json()["code"] == "erased-for-good"
     with pytest.raises(PersonErased):
         keyring.new_generation(UUID(learner), "identity")
@@ -330,7 +364,9 @@ def test_a_run_that_is_cut_anywhere_is_carried_on_by_the_next(
     for learner in learners:
         events = api.forsa.event_log.load([UUID(learner)])[UUID(learner)].events
         (done,) = [each for each in events if isinstance(each, PersonalDataErased)]
-        assert all(item.done for item in done.checklist)
+        assert all(item.left == 0 for item in done.checklist)
+        assert {item.place: item.looked for item in done.checklist}["keys"] == len(EVERYTHING)
+        assert (done.by.role, done.by.src) == ("system", "system")
         assert {item.place for item in done.checklist} == {"views", "keys", "directory", "claims"}
         assert done.by.cause is not None
     with psycopg.connect(log_dsn) as connection:
