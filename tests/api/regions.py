@@ -26,7 +26,7 @@ from domain.learner.diploma import ListCandidate
 from domain.learner.identification import IdentifyLearner, NameGiven, VerifyIdentity
 from domain.learner.leaving import EndEnrolment
 from domain.learner.transfer import RequestTransfer
-from domain.organisation import AccessGranted, LocalName, OrganisationRegistered
+from domain.organisation import AccessGranted, LocalName, Mission, OrganisationRegistered
 from domain.parameter import SetParameter
 from domain.sealed import clear
 from domain.worker import Login, LoginBound, WorkerPerson, WorkerRecorded, login_value
@@ -152,10 +152,17 @@ class Holder(NamedTuple):
     scope: str
     scope_id: str
     org: UUID
+    mission: Mission | None = None
+    nth: int = 1  # of the grants of this login
+
+    @property
+    def grant(self) -> UUID:
+        """The grant's id."""
+        return ident(f"grant {self.login}" if self.nth == 1 else f"grant {self.login} {self.nth}")
 
 
 def held_by(forsa: Forsa, holders: Iterable[Holder]) -> None:
-    """Every holder is a worker with a login and the grant, and only that."""
+    """Every holder is a worker with a login and the grant, and only that. A worker's first grant comes first."""
     versions: dict[UUID, int] = {}
     events: list[NewEvent] = []
     taken = []
@@ -167,12 +174,15 @@ def held_by(forsa: Forsa, holders: Iterable[Holder]) -> None:
         bound = LoginBound(on=DAY, by=SYSTEM, issuer=DEVELOPMENT_ISSUER,
                            login=clear(Login(DEVELOPMENT_ISSUER, holder.login)))  # fmt: skip
         granted = AccessGranted(
-            on=DAY, by=SYSTEM, grant=ident(f"grant {holder.login}"), subject=worker, role=holder.role,
-            scope=holder.scope, scope_id=holder.scope_id, purpose="duty", valid_from=DAY,
+            on=DAY, by=SYSTEM, grant=holder.grant, subject=worker, role=holder.role, scope=holder.scope,
+            scope_id=holder.scope_id, purpose="duty", valid_from=DAY, mission=holder.mission,
         )  # fmt: skip
         versions[org] = versions.get(org) or forsa.event_log.load([org])[org].version
         versions[org] += 1
-        events += [NewEvent(worker, 1, recorded), NewEvent(worker, 2, bound), NewEvent(org, versions[org], granted)]
+        events.append(NewEvent(org, versions[org], granted))
+        if holder.nth > 1:
+            continue
+        events += [NewEvent(worker, 1, recorded), NewEvent(worker, 2, bound)]
         value = login_value(DEVELOPMENT_ISSUER, holder.login)
         taken.append((forsa.event_log.digest("login", value), worker))
     for first in range(0, len(events), 150):
