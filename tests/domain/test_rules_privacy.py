@@ -257,8 +257,8 @@ def test_a_new_ground_names_the_erasure_that_closed_each_family() -> None:
 
 def test_a_request_nobody_answered_takes_nothing_that_was_given_after_a_return() -> None:
     other = id_of("erasure/other")
-    outcome = given(*ASKED, (AMINA, but(ERASURE_REQUESTED, erasure=other, families=["contacts", "sensitive"])))
-    outcome = outcome.when(decision(*FAMILIES), by=OFFICER).accepted()
+    asked = given(*ASKED, (AMINA, but(ERASURE_REQUESTED, erasure=other, families=["contacts", "sensitive"])))
+    outcome = asked.when(decision(*FAMILIES), by=OFFICER).accepted()
     state = outcome.state("learner", AMINA)
     assert state.privacy.erasures[other].open == {"sensitive"}
     done = but(PERSONAL_DATA_ERASED, on=date(2026, 11, 20))
