@@ -80,8 +80,8 @@ def a_whole_path(api: Api) -> str:
     api.done(f"{at}/identity-verifications", {"document_type": "birth_certificate", "document_number": PAPER})
     said = {"reason": "disability", "authority": "provincial_directorate", "act_reference": ACT}
     api.done(f"{at}/derogations", said, "provincial_directorate")
-    said = {"families": ["contacts"], "authority": str(ident("ministry")), "reference": DOCKET}
-    hold = api.done(f"{at}/holds", said, OFFICER)["ids"]["hold"]
+    held = {"families": ["contacts"], "authority": str(ident("ministry")), "reference": DOCKET}
+    hold = api.done(f"{at}/holds", held, OFFICER)["ids"]["hold"]
     api.done(f"{at}/hold-liftings", {"hold": hold}, OFFICER)
     enrolment = enrolled(api, learner)
     said = {"enrolment": enrolment, "exit": "completed", "ended_on": "2026-11-20"}
