@@ -54,6 +54,9 @@ from runtime.wiring import Forsa, compose, open_means, utc_now
 GONE, STAYS = "Qzergonakwid", "Qzerstayakwid"  # stand in every name of those who are erased, and of those who stay
 FAMILIES: Final = ["identity", "contacts", "sensitive"]
 STEPS: Final = ("keys", "directory", "recorded")
+SETTLE_SECONDS: Final = (
+    0.0  # of the killed: nobody holds a key but they, and what the wait is for has a test of its own
+)
 LEARNERS_AN_APPEND: Final = 120
 DONE_SECONDS: Final = 300.0
 RETURNING: Final = 20
@@ -62,6 +65,12 @@ OFFICER: Final = By(actor=UUID(int=2), role="data_protection_officer", org=NIL, 
 RECORD: Final = """
 select stream, status, file_number, season, province, enrolled_season, centre, convention, flags
   from views.learner_record_v2 where stream = any(%s) order by stream
+"""
+# What the audit trail tells of them, by tag: an erasure adds its own acts and takes nothing away.
+ENTRIES: Final = """
+select tag, count(*) from views.entries_v1
+ where stream = any(%s) and tag not in ('learner.erasure-requested', 'learner.erasure-decided',
+   'learner.personal-data-erased') group by tag order by tag
 """
 CARRIED_OUT: Final = """
 select count(*), count(distinct originator_id) from forsa_events
@@ -98,16 +107,16 @@ def _proved(
 ) -> dict[str, Check]:
     with Running(copy) as running, copy.connect() as log:
         running.until(lambda: running.viewed() >= _last(log), "the views are at the log's end", DONE_SECONDS)
-        before = _rows(log, RECORD, learners)
+        before, told = _rows(log, RECORD, learners), _rows(log, ENTRIES, learners)
         control = found_in_tables(world.server.url(copy.name), [GONE, STAYS])
         seconds = _erased_under_load(running, forsa, log, size, gone[: size.under_load])
         running.stop()
-        half_way = _killed_half_way(copy, forsa, log, chance, gone[size.under_load :])
+        half_way, kills = _killed_half_way(copy, forsa, log, chance, gone[size.under_load :])
     running = Running(copy)
     with running, copy.connect() as log:
         running.until(lambda: not pending(log), "every erasure is carried out", DONE_SECONDS)
         running.until(lambda: running.viewed() >= _last(log), "the views are at the log's end", DONE_SECONDS)
-        after = _rows(log, RECORD, learners)
+        after, still_told = _rows(log, RECORD, learners), _rows(log, ENTRIES, learners)
         erased, distinct = _rows(log, CARRIED_OUT, gone)[0]
         back = _returned(forsa, gone[:RETURNING])
         views = checks.views_found(running, processes=1)
@@ -115,10 +124,15 @@ def _proved(
     return {
         "erased": Check(value=distinct, target=len(gone), note=f"of {len(learners)}; under load in {seconds:.0f} s"),
         "erased_twice": Check(value=erased - distinct, target=0),
-        "killed_half_way": Check(value=half_way, target=size.half_way, at="least", note="and complete afterwards"),
+        "killed_half_way": Check(
+            value=len(half_way), target=size.half_way, at="least", note=f"and complete afterwards; {kills}"
+        ),
         "canary_before": Check(value=len(control), target=1, at="least", note=f"found in {', '.join(control)}"),
         "canary_hits": Check(value=len(hits), target=0, note="; ".join(sorted(hits))[:200] or "tables, logs, files"),
         "clear_columns_changed": Check(value=sum(a != b for a, b in zip(before, after, strict=True)), target=0),
+        "entries_changed": Check(
+            value=len(set(told) ^ set(still_told)), target=0, note=f"{dict(told)}, counted before and after"
+        ),
         "returning_with_a_new_key": Check(value=back, target=RETURNING),
         "erased_views_different": Check(value=views.different, target=0, note="rebuild = live"),
         "erased_streams_parked": Check(value=views.parked, target=0),
@@ -196,23 +210,26 @@ def _erased_under_load(
 
 def _killed_half_way(
     copy: Copy, forsa: Forsa, log: psycopg.Connection[Any], chance: random.Random, gone: Sequence[UUID]
-) -> int:
-    """Of how many of these the keys were dead and nothing was recorded when the process was killed."""
+) -> tuple[set[UUID], str]:
+    """Of which of these the keys were dead and nothing was recorded when a process was killed; and where those were."""
     for learner in gone:
         _decided(forsa, learner)
     found: set[UUID] = set()
+    kills: list[str] = []
     with psycopg.connect(copy.settings.keys_database_url, autocommit=True) as keys:
         for step in (*STEPS, *chance.choices(STEPS, k=5)):
             waiting = [each.learner for each in pending(log) if each.learner in set(gone)]
             if not waiting:
                 break
-            nth = len(waiting) if step == "keys" else chance.randrange(1, max(2, len(waiting) // 4))
+            most = len(waiting) // 4 if step == "recorded" else len(waiting)  # what is recorded waits no longer
+            nth = chance.randint(1, max(1, most))
             command = [sys.executable, "-m", "bench.prove.erasures", step, str(nth)]
             done = subprocess.run(command, env={**os.environ, **copy.variables}, check=False)
             assert done.returncode == -signal.SIGKILL, f"it was to be killed at {step} {nth}"
+            kills.append(f"{step} {nth} of {len(waiting)}")
             still = {each.learner for each in pending(log)}
             found |= {row[0] for row in keys.execute(HALF_WAY, (waiting,)).fetchall()} & still
-    return len(found)
+    return found, f"killed at {', '.join(kills)}; waited {SETTLE_SECONDS:g} s for keys that are held"
 
 
 def _returned(forsa: Forsa, gone: Sequence[UUID]) -> int:
@@ -272,8 +289,7 @@ def main(step: str, nth: int) -> None:
 
 
 def _without_waiting(erasing: Erasing) -> Erasing:
-    """Nobody holds a key here but this process: what the wait is for has a test of its own."""
-    erasing.settle_seconds = 0.0
+    erasing.settle_seconds = SETTLE_SECONDS
     return erasing
 
 
