@@ -262,7 +262,7 @@ def test_a_request_nobody_answered_takes_nothing_that_was_given_after_a_return()
     state = outcome.state("learner", AMINA)
     assert state.privacy.erasures[other].open == {"sensitive"}
     done = but(PERSONAL_DATA_ERASED, on=date(2026, 11, 20))
-    scenario.streams.record([NewEvent(AMINA, state.version + 1, done)])
+    asked.streams.record([NewEvent(AMINA, state.version + 1, done)])
     outcome = outcome.when(returned(*FAMILIES), by=COORDINATOR).accepted()
     stale = but(decision("contacts", "sensitive"), erasure=other)
     outcome.when(stale, by=OFFICER).refused(FamiliesDiffer(pointer="/families", open=["sensitive"]))
