@@ -26,7 +26,7 @@ from api.commands import rule_of
 from api.examples import EXAMPLES
 from domain.casebook import Append, Casebook, NewEvent
 from domain.diploma_session import OpenDiplomaSession
-from domain.event import Event
+from domain.event import Event, Why
 from domain.group import OpenGroup
 from domain.kind import Command, CommandSpec, ReasonGiven
 from domain.learner.admission import JoinGroup
