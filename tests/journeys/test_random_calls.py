@@ -246,6 +246,7 @@ class Worker:
         self.login, self.grants = login, grants
         self.id = ident(f"worker {login}")
         self.emergencies: list[tuple[Holder, Story]] = []
+        self.tempted: list[Story] = []  # of every emergency, also of one that is over: they ask again
 
     def opened(self) -> list[tuple[Holder, Story]]:
         """The emergencies of the parts they still play."""
@@ -330,6 +331,7 @@ class Caller:
                 ),
             )
             self.told.setdefault(grant.org, []).append((worker, story))
+            worker.tempted.append(story)
             if number % 4:
                 worker.emergencies.append((grant, story))
 
@@ -352,8 +354,8 @@ class Caller:
             self._command(self.rng.choice(able or self.workers), story, spec, body)
             return
         worker = self.rng.choice(self.workers)
-        if worker.emergencies and self.rng.random() < 0.2:
-            story = self.rng.choice(worker.emergencies)[1]
+        if worker.tempted and self.rng.random() < 0.2:
+            story = self.rng.choice(worker.tempted)
         self._read(worker, story)
 
     def _read(self, worker: Worker, story: Story) -> None:
