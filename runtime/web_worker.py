@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import socket
 import time
 from typing import Any, Final
@@ -11,7 +10,7 @@ from typing import Any, Final
 from gunicorn.http import errors  # type: ignore[import-untyped]  # gunicorn ships no types
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]  # gunicorn ships no types
 
-REQUEST_SECONDS: Final = 10.0  # for a whole request to come in, from its first byte
+REQUEST_SECONDS: Final = 10.0  # for a whole request to come in, from when a thread begins to read it
 ANSWER_SECONDS: Final = 30.0  # for one piece of an answer to be taken
 OURS: Final = (errors.InvalidResponseHeader, errors.InvalidResponseHeaderName)  # a mistake in an answer of ours
 
@@ -21,11 +20,14 @@ _log = logging.getLogger("forsa.web")
 class ClientSocket(socket.socket):
     """A client's connection with an end to its patience: a byte now and then does not hold a thread."""
 
-    reading_until = math.inf  # on time.monotonic's scale
+    reading_until: float | None = None  # on time.monotonic's scale; None: no thread has begun to read the request
 
     def recv(self, size: int, flags: int = 0, /) -> bytes:
         """The socket's own. Raises NoMoreData, which ends the connection, when the request took too long."""
-        left = self.reading_until - time.monotonic()
+        now = time.monotonic()
+        if self.reading_until is None:
+            self.reading_until = now + REQUEST_SECONDS
+        left = self.reading_until - now
         try:
             if left <= 0:
                 raise TimeoutError
@@ -41,10 +43,10 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no ty
     """The worker with these sockets, and with our answer to what is no request."""
 
     def enqueue_req(self, conn: Any) -> None:
-        """Its request has come in, all of it, within the time from now."""
+        """Its request comes in within the time from when a thread takes it: who waited for one is not to blame."""
         if not isinstance(conn.sock, ClientSocket):
             conn.sock = ClientSocket(fileno=conn.sock.detach())
-        conn.sock.reading_until = time.monotonic() + REQUEST_SECONDS
+        conn.sock.reading_until = None
         super().enqueue_req(conn)
 
     def handle_error(self, _request: Any, client: Any, _address: Any, error: Exception) -> None:
