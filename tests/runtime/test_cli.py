@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -33,38 +32,13 @@ from runtime.tokens import development_issuer
 from runtime.wiring import Forsa, compose, open_means
 from tests.projections import release_1
 from tests.projections.log_of import picky
-from tests.runtime.forsa_run import ROOT, clean_environment
+from tests.runtime.forsa_run import ROOT
 from tests.runtime.issuer import serving
 from tests.runtime.seeding import seed
 from tests.runtime.token_examples import KEY
 
 LEARNER = id_of("learner", 1)
 Printed = pytest.CaptureFixture[str]
-
-
-@pytest.fixture
-def environment(
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    web_dsn: str,
-    projector_dsn: str,
-    log_dsn: str,
-    keys_role_dsn: str,
-) -> dict[str, str]:
-    """The settings of a process on the test's empty databases, and nothing else, in the environment."""
-    for name in clean_environment().keys() ^ os.environ.keys():
-        monkeypatch.delenv(name, raising=False)
-    settings = {
-        "FORSA_DATABASE_URL": web_dsn,
-        "FORSA_KEYS_DATABASE_URL": keys_role_dsn,
-        "FORSA_PROJECTOR_DATABASE_URL": projector_dsn,
-        "FORSA_OWNER_DATABASE_URL": log_dsn,
-        "FORSA_MASTER_KEY": "00" * 32,
-        "FORSA_TOKEN_KEY_FILE": str(tmp_path / "token-key.json"),
-    }
-    for name, text in settings.items():
-        monkeypatch.setenv(name, text)
-    return settings
 
 
 @pytest.fixture

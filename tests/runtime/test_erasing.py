@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
@@ -26,7 +25,7 @@ from runtime.following_erasures import erasing_of, following
 from runtime.rewriting import is_due, rewrite
 from runtime.settings import Settings, read_settings
 from runtime.wiring import Forsa, compose, open_means
-from tests.runtime.forsa_run import clean_environment, until
+from tests.runtime.forsa_run import until
 from tests.runtime.servers import ask, environment_of, forsa_on, prepared
 
 CANARY = ("Zebergdanaqx", "Elkanarqatifi", "الكنارقطيفي", "ZQX7719044")
@@ -74,31 +73,6 @@ def caught_up(settings: Settings) -> None:
     projector.catch_up()
     projector.close()
     means.keyring.close()
-
-
-@pytest.fixture
-def environment(
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    web_dsn: str,
-    projector_dsn: str,
-    log_dsn: str,
-    keys_role_dsn: str,
-) -> dict[str, str]:
-    """The settings of a process on the test's empty databases, and nothing else, in the environment."""
-    for name in clean_environment().keys() ^ os.environ.keys():
-        monkeypatch.delenv(name, raising=False)
-    settings = {
-        "FORSA_DATABASE_URL": web_dsn,
-        "FORSA_KEYS_DATABASE_URL": keys_role_dsn,
-        "FORSA_PROJECTOR_DATABASE_URL": projector_dsn,
-        "FORSA_OWNER_DATABASE_URL": log_dsn,
-        "FORSA_MASTER_KEY": "00" * 32,
-        "FORSA_TOKEN_KEY_FILE": str(tmp_path / "token-key.json"),
-    }
-    for name, text in settings.items():
-        monkeypatch.setenv(name, text)
-    return settings
 
 
 @pytest.fixture
