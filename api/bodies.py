@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, NoReturn
+from uuid import UUID
 
 from flask import Request
 from marshmallow import Schema, ValidationError
@@ -39,3 +41,12 @@ def _is_json(req: Request) -> bool:
     """application/json, in UTF-8 where it says so: RFC 8259 knows no other."""
     charset = req.mimetype_params.get("charset", "utf-8").lower()
     return req.mimetype == JSON and charset in ("utf-8", "utf8")
+
+
+def ids_in(value: Any, pointer: str = "") -> Iterator[tuple[str, UUID]]:
+    """Every id of a loaded body with its JSON pointer."""
+    if isinstance(value, UUID):
+        yield pointer, value
+    elif isinstance(value, (list, Mapping)):
+        for key, inner in value.items() if isinstance(value, Mapping) else enumerate(value):
+            yield from ids_in(inner, f"{pointer}/{key}")

@@ -7,7 +7,7 @@ the log alone, so a retry gets the very answer that was lost.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +15,7 @@ import msgspec
 from flask import Response, g
 
 from api.blueprint import ForsaBlueprint
+from api.bodies import ids_in
 from api.disclosing import disclose
 from api.examples import EXAMPLES
 from api.links import links_of, self_link
@@ -128,17 +129,8 @@ def _where_it_stands(broken: RuleBroken, sent: Mapping[str, Any]) -> RuleBroken:
     """An unknown id points at its place in the body, where the domain named it by what it reads (`/learners/3`)."""
     if not isinstance(broken, UnknownStream) or not broken.pointer or broken.pointer.split("/")[1] in sent:
         return broken
-    place = next((pointer for pointer, value in _ids_in(sent) if value == broken.id), broken.pointer)
+    place = next((pointer for pointer, value in ids_in(sent) if value == broken.id), broken.pointer)
     return msgspec.structs.replace(broken, pointer=place)
-
-
-def _ids_in(value: Any, pointer: str = "") -> Iterator[tuple[str, UUID]]:
-    """Every id of a loaded body with its JSON pointer."""
-    if isinstance(value, UUID):
-        yield pointer, value
-    elif isinstance(value, (list, Mapping)):
-        for key, inner in value.items() if isinstance(value, Mapping) else enumerate(value):
-            yield from _ids_in(inner, f"{pointer}/{key}")
 
 
 def _made_ids(parts: Parts, spec: CommandSpec, sent: Mapping[str, Any]) -> dict[str, UUID]:

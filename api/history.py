@@ -102,7 +102,7 @@ def get_timeline(parts: Parts, kind: Kind, stream: UUID) -> Response:
     wait_for_views(parts, "entries", upto=upto)
     found = parts.views.timeline(stream, upto=upto, after=after, limit=limit + 1)
     position = found.position if upto is None else upto
-    sight = _admitted(parts, kind, stream, position)
+    sight = _admitted(parts, kind, stream, position, found.value)
 
     def seen(lines: Sequence[Line]) -> list[bool]:
         return facts_seen(parts, sight, [(line.version, line.facts) for line in lines])
@@ -124,7 +124,7 @@ def get_audit_trail(parts: Parts, kind: Kind, stream: UUID) -> Response:
     wait_for_views(parts, "entries", upto=upto)
     found = parts.views.audit_trail(stream, upto=upto, after=after, limit=limit + 1)
     position = found.position if upto is None else upto
-    sight = _admitted(parts, kind, stream, position)
+    sight = _admitted(parts, kind, stream, position, found.value)
 
     def seen(traces: Sequence[Trace]) -> list[bool]:
         places = [(trace.version if trace.stream == stream else None, trace.after) for trace in traces]
@@ -141,10 +141,14 @@ def get_audit_trail(parts: Parts, kind: Kind, stream: UUID) -> Response:
     return answer(AuditTrail(items, position, found.stale), headers=_next(parts, stream, more))
 
 
-def _admitted(parts: Parts, kind: Kind, stream: UUID, position: int) -> Sight | None:
-    """The reader's sight. Raises Refused: another kind's stream, one out of scope or not there yet is not found."""
+def _admitted(parts: Parts, kind: Kind, stream: UUID, position: int, rows: Sequence[Line | Trace]) -> Sight | None:
+    """The reader's sight. Raises Refused: another kind's stream, one out of scope or not there yet is not found.
+
+    rows: what was read as of this position; where there are any, the stream was there.
+    """
     sight = admitted(parts, parts.casebook.load(kind.name, stream))
-    parts.casebook.load(kind.name, stream, position)
+    if not rows:
+        parts.casebook.load(kind.name, stream, position)
     if sight is not None and sight.level == "summary":
         raise unknown(kind.name, stream)
     return sight

@@ -23,9 +23,8 @@ from api.parts import Parts
 from api.permissions import sender
 from api.preconditions import asked_position, refuse_unreached
 from api.problems import Problem, bad_parameter
-from api.seeing import admitted_learner, person_shown, reach, shown, sight_on
+from api.seeing import admitted_learner, cut, person_shown, reach, shown, sight_on
 from domain.access import Sight
-from domain.casebook import Loaded
 from domain.learner.identification import Contacts, Identity
 from domain.learner.standing import Standing
 from domain.learner.state import LIFE_CYCLE, Learner
@@ -248,7 +247,7 @@ def _record(parts: Parts, learner: UUID) -> tuple[LearnerRecord, Learner, int, b
         refuse_unreached(asked)
         sight = admitted_learner(parts, parts.casebook.load("learner", learner))
         then = parts.casebook.load("learner", learner, asked)
-        state = _upto(then, sight.upto)
+        state: Learner = cut(then, sight.upto).state
         return shown(record_of(learner, state), sight), state, asked, False, sight
     wait_for_views(parts, "learner_record")
     found = parts.views.learner_record(learner)
@@ -256,16 +255,9 @@ def _record(parts: Parts, learner: UUID) -> tuple[LearnerRecord, Learner, int, b
     sight = admitted_learner(parts, now)
     if found.value is None:  # parked before it ever had a row, or not there yet: it cannot be shown
         raise Problem("unavailable" if found.stale else "not-found")
-    state = _upto(now, min(found.value.version, sight.upto or found.value.version))
+    state = cut(now, min(found.value.version, sight.upto or found.value.version)).state
     record = found.value if found.value.version == state.version else record_of(learner, state)
     return shown(record, sight), state, found.position, found.stale, sight
-
-
-def _upto(loaded: Loaded, version: int | None) -> Learner:
-    """The learner as of this version of the stream; None: all of it."""
-    is_whole = version is None or version >= loaded.stream.version
-    state: Learner = loaded.state if is_whole else fold(loaded.kind, loaded.stream.events[:version])
-    return state
 
 
 def _opened(parts: Parts, learner: UUID, *facts: SealedFact[Any] | None) -> list[Any]:

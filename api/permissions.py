@@ -14,6 +14,7 @@ import msgspec
 from flask import Flask, g, request
 
 from api.parts import Parts
+from api.preconditions import POSITION
 from api.problems import Problem, bad_parameter
 from api.turns import take_turn
 from domain.access import Held
@@ -34,7 +35,6 @@ _FINDERS = (
 _AUDITORS = (
     "coordinator", "provincial_directorate", "aref", "ministry", "auditor", "en_agent", "data_protection_officer",
 )  # fmt: skip
-WHO_OPENS_EMERGENCIES: Final = next(spec.roles for spec in COMMANDS if spec.name == "open-emergency-access")
 _EVERYBODY = (*_LEARNER_READERS, "accountant", "operator")
 
 _READERS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -61,11 +61,14 @@ def _of_kind(kind: Kind) -> dict[str, tuple[str, ...]]:
     }
 
 
+WRITES: Final[Mapping[str, tuple[str, ...]]] = {
+    f"{KINDS[spec.kind].plural}.{spec.name}": spec.roles for spec in COMMANDS
+}
 READS: Final[Mapping[str, tuple[str, ...]]] = {
     **{name: roles for kind in KINDS.values() for name, roles in _of_kind(kind).items()},
     "learners.list-learners": _LEARNER_READERS,
     "learners.search-learners": _FINDERS,
-    "learners.look-up-learner": WHO_OPENS_EMERGENCIES,
+    "learners.look-up-learner": WRITES["organisations.open-emergency-access"],
     "learners.get-learner-disclosures": ("coordinator", "data_protection_officer"),
     "learners.get-learner-subject-file": ("data_protection_officer", "coordinator"),
     "groups.get-attendance": _LEARNER_READERS,
@@ -77,9 +80,6 @@ PUBLIC: Final = frozenset(
     | {"house.problems", "house.problem"}
     | {"manual.openapi", "manual.docs", "manual.docs-file"}
 )
-WRITES: Final[Mapping[str, tuple[str, ...]]] = {
-    f"{KINDS[spec.kind].plural}.{spec.name}": spec.roles for spec in COMMANDS
-}
 
 
 class RouteWithoutRow(Exception):
@@ -155,7 +155,7 @@ def _sender(parts: Parts, roles: Sequence[str]) -> Sender:
 def _written() -> int:
     """The position the sender has written to, as `at_least` says: what it changed in their access counts already."""
     text = request.args.get("at_least", "")
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
+    return int(text) if POSITION.fullmatch(text) else 0
 
 
 def _worker(parts: Parts) -> UUID:

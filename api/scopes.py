@@ -5,12 +5,14 @@ What the sender cannot even see is answered like an unknown id; what they see bu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 
+from api.bodies import ids_in
+from api.forms import read_uuid
 from api.parts import Parts
 from api.permissions import sender
 from api.problems import Finding, Problem
@@ -48,7 +50,7 @@ def in_scope(parts: Parts, grants: Grants) -> Callable[[Consulted], None]:
         _refuse_taken_id(parts, consulted, grants)
         if consulted.spec.name == BEYOND_SIGHT:
             return
-        named = _ids_in(msgspec.structs.asdict(consulted.command))
+        named = {each for _, each in ids_in(msgspec.to_builtins(consulted.command, builtin_types=(UUID,)))}
         unseen = [
             UnknownStream(pointer=pointer, kind=loaded.kind.name, id=loaded.stream.id)
             for pointer, loaded in consulted.beside
@@ -171,7 +173,7 @@ def _reaches(parts: Parts, held: Held, granted: Any) -> bool:
         case "organisation":
             return held.scope == "organisation" and held.scope_id == str(granted.scope_id)
         case "centre":
-            centre = _id(granted.scope_id)
+            centre = read_uuid(granted.scope_id)
             return centre is not None and covers_site(held, parts.site_of(centre))
     return bool(held.scope == granted.scope and held.scope_id == granted.scope_id)
 
@@ -242,28 +244,3 @@ def _unknown(loaded: Loaded, pointer: str = "") -> OutOfScope:
 
 def _not_yours(pointer: str = "") -> OutOfScope:
     return OutOfScope(Problem("not-in-your-scope", findings=[Finding("not-in-your-scope", pointer)]))
-
-
-def _id(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
-
-
-def _ids_in(value: Any) -> set[UUID]:
-    return set(_walk(value))
-
-
-def _walk(value: Any) -> Iterator[UUID]:
-    if isinstance(value, UUID):
-        yield value
-    elif isinstance(value, dict):
-        for each in value.values():
-            yield from _walk(each)
-    elif isinstance(value, (list, tuple, frozenset)):
-        for each in value:
-            yield from _walk(each)
-    elif isinstance(value, msgspec.Struct):
-        for name in value.__struct_fields__:
-            yield from _walk(getattr(value, name))

@@ -78,14 +78,14 @@ def seen(parts: Parts, kind: str, stream: UUID) -> Seen:
     now = parts.casebook.load(kind, stream, None if asked is not None else position)
     sight = admitted(parts, now)
     loaded = now if asked is None else parts.casebook.load(kind, stream, asked)
-    return Seen(_cut(loaded, sight), position, sight)
+    return Seen(cut(loaded, sight.upto if sight else None), position, sight)
 
 
-def _cut(loaded: Loaded, sight: Sight | None) -> Loaded:
-    """The stream without what came after the reader's own episode."""
-    if sight is None or sight.upto is None or sight.upto >= loaded.stream.version:
+def cut(loaded: Loaded, upto: int | None) -> Loaded:
+    """The stream without what came after this version; None: all of it."""
+    if upto is None or upto >= loaded.stream.version:
         return loaded
-    stream = msgspec.structs.replace(loaded.stream, events=loaded.stream.events[: sight.upto])
+    stream = msgspec.structs.replace(loaded.stream, events=loaded.stream.events[:upto])
     return msgspec.structs.replace(loaded, stream=stream, state=fold(loaded.kind, stream.events))
 
 

@@ -14,17 +14,17 @@ from api.blueprint import ForsaBlueprint
 from api.disclosing import disclose, learners_in, mentioned
 from api.links import links_of
 from api.parts import Parts
-from api.permissions import sender
+from api.permissions import WRITES, sender
 from api.problems import Problem
 from api.scopes import is_actable
 from api.seeing import knows_names, names_shown, seats_shown, seen
 from api.states import SHOWN, DiplomaSessionShown, GroupShown, OrganisationShown
 from domain.casebook import Loaded
 from domain.parameter import NATIONAL
-from domain.streams import COMMANDS, KINDS
+from domain.streams import KINDS
 
 T = TypeVar("T")
-REVIEWERS: Final = next(spec.roles for spec in COMMANDS if spec.name == "review-emergency-access")
+REVIEWERS: Final = WRITES["organisations.review-emergency-access"]
 
 
 class StreamAnswer(msgspec.Struct, Generic[T], frozen=True):

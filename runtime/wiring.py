@@ -80,8 +80,6 @@ class Forsa(msgspec.Struct, frozen=True, kw_only=True):
 
     def grants_of(self, worker: UUID, at_least: int = 0) -> list[HeldGrant]:
         """The grants a worker may use now, as of this position of the log or later. Raises Unreadable."""
-        if at_least:  # a position that nobody reached would count as known for ever after
-            at_least = min(at_least, self.event_log.max_position())
         return self.grants.of(worker, self.now(), self.today(), at_least)
 
     def holders(self) -> list[tuple[str, UUID]]:
