@@ -19,7 +19,7 @@ PIP     = $(if $(wildcard $(BIN)/pip),$(BIN)/python -m pip,$(PY) -m pip --python
 INSTALL = $(PIP) install -q --require-hashes --only-binary :all: -r
 # An embedded server around the command, unless the caller brings one in DATABASE_URL.
 WITH_PG = $(if $(DATABASE_URL),,$(BIN)/python -m runtime.embedded_postgres $(1) --)
-PACKAGES := $(wildcard domain projections api runtime bench tests)
+PACKAGES := $(wildcard domain projections api consumers runtime bench examples tests)
 
 .PHONY: help run test check bench prove sbom lock clean
 

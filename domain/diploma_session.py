@@ -71,6 +71,17 @@ class MinutesSigned(Event, frozen=True, kw_only=True, tag="diploma-session.minut
     signature: str  # signature_level
 
 
+class MinutesRectified(Event, frozen=True, kw_only=True, tag="diploma-session.minutes-rectified"):
+    """One item of the signed minutes was wrong: they say this from here on. Same append as a learner's ExamMarked."""
+
+    item: str  # minutes_item
+    ground: str  # minutes_ground
+    rectifies: int  # version of the minutes, or of the rectification before
+    marks: list[Mark]  # item result: the marks that hold now, of the candidates it concerns
+    members: list[UUID]  # item members: who signed, all of them
+    document: UUID | None  # item document: the paper that holds now
+
+
 class Candidate(msgspec.Struct, frozen=True):
     """A candidate of the session: whose, and the last mark recorded."""
 
@@ -93,6 +104,7 @@ class DiplomaSession(State, frozen=True, kw_only=True):
     is_closed: bool = False
     minutes_version: int = 0
     minutes_on: date = date.max  # the day they were signed
+    rectified_version: int = 0  # of their last rectification, 0 without one
 
     def candidate_number_of(self, enrolment: UUID) -> str | None:
         """The number this enrolment is listed under."""
@@ -122,9 +134,13 @@ def _closed(state: DiplomaSession, _event: CandidateListClosed, _version: int) -
 
 
 def _marked(state: DiplomaSession, event: MarksRecorded, _version: int) -> DiplomaSession:
+    return _with_marks(state, event.marks)
+
+
+def _with_marks(state: DiplomaSession, marks: list[Mark]) -> DiplomaSession:
     marked = {
         mark.candidate_number: msgspec.structs.replace(state.candidates[mark.candidate_number], mark=mark)
-        for mark in event.marks
+        for mark in marks
         if mark.candidate_number in state.candidates
     }
     return msgspec.structs.replace(state, candidates={**state.candidates, **marked})
@@ -132,6 +148,10 @@ def _marked(state: DiplomaSession, event: MarksRecorded, _version: int) -> Diplo
 
 def _signed(state: DiplomaSession, event: MinutesSigned, version: int) -> DiplomaSession:
     return msgspec.structs.replace(state, minutes_version=version, minutes_on=event.on)
+
+
+def _rectified(state: DiplomaSession, event: MinutesRectified, version: int) -> DiplomaSession:
+    return msgspec.structs.replace(_with_marks(state, event.marks), rectified_version=version)
 
 
 class OpenDiplomaSession(Command, frozen=True, kw_only=True):
@@ -266,6 +286,7 @@ EVOLVE: dict[type[Event], Evolve] = {
     CandidateListClosed: _closed,
     MarksRecorded: _marked,
     MinutesSigned: _signed,
+    MinutesRectified: _rectified,
 }
 
 KIND = Kind(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import UUID
 
 import msgspec
@@ -12,7 +12,7 @@ from domain.diploma_session import Mark
 from domain.errors import RuleBroken
 from domain.event import Event, EventRef
 from domain.kind import ClaimSource, Command
-from domain.sealed import Personal, Sealed
+from domain.sealed import Personal, Sealed, SealedFact, fact_of
 from domain.values import clean_register_number
 
 
@@ -72,6 +72,61 @@ class DiplomaAwarded(Event, frozen=True, kw_only=True, tag="learner.diploma-awar
     printed: Sealed[PrintedName]
 
 
+class DiplomaCorrected(Event, frozen=True, kw_only=True, tag="learner.diploma-corrected"):
+    """The diploma was wrong and says this from here on. An earlier number stays taken. Public on the partner feed."""
+
+    diploma: UUID
+    enrolment: UUID
+    corrects: int  # version of the event whose facts these replace: its award, or the correction before
+    changed: list[str]  # which of the facts below differ, codes of diploma_item; `printed_names` among them
+    number: str
+    title: str
+    trade: str | None
+    level: str
+    awarded_on: date
+    printed: Sealed[PrintedName] | None  # None: the names stay as they are printed
+
+
+class DiplomaHandedOver(Event, frozen=True, kw_only=True, tag="learner.diploma-handed-over"):
+    """The paper was given to its holder or who may take it for them, on the day `on`. Public on the partner feed."""
+
+    diploma: UUID
+    enrolment: UUID
+    copy: int  # 0: the original; n: the n-th duplicate
+    recipient: str  # diploma_recipient
+    receipt: UUID | None  # the signed receipt, a document
+
+
+class DiplomaDuplicateIssued(Event, frozen=True, kw_only=True, tag="learner.diploma-duplicate-issued"):
+    """A duplicate of the diploma was issued, under the same number. Public on the partner feed."""
+
+    diploma: UUID
+    enrolment: UUID
+    copy: int  # 1 for the first duplicate
+    ground: str  # duplicate_ground
+
+
+class DiplomaAnnulled(Event, frozen=True, kw_only=True, tag="learner.diploma-annulled"):
+    """The diploma holds no longer; it stays in the register as annulled (rule 20). Public on the partner feed."""
+
+    diploma: UUID
+    enrolment: UUID
+    ground: str  # annulment_ground
+    authority: UUID  # the organisation that decided it
+    act_reference: str  # of the decision, as its paper has it
+
+
+class DiplomaMinutesRectified(Event, frozen=True, kw_only=True, tag="learner.diploma-minutes-rectified"):
+    """The minutes this diploma rests on were rectified in what concerns its holder; it stands. Public on the feed.
+
+    Same append as, and caused by, the session's MinutesRectified.
+    """
+
+    diploma: UUID
+    enrolment: UUID
+    minutes: EventRef  # the session's MinutesRectified
+
+
 class Candidature(msgspec.Struct, frozen=True):
     """A listing in a session, and the last decision of its jury."""
 
@@ -81,14 +136,29 @@ class Candidature(msgspec.Struct, frozen=True):
     decision: str | None = None
 
 
-class Award(msgspec.Struct, frozen=True):
-    """A diploma that was awarded."""
+class Award(msgspec.Struct, frozen=True, kw_only=True):
+    """A diploma that was awarded, as it says now. In force until it is annulled."""
 
-    version: int
+    version: int  # of the event it was awarded by
+    facts_version: int  # of the event whose facts hold: the award, or the last correction
     enrolment: UUID
     register: Register
     number: str
+    earlier_numbers: tuple[str, ...] = ()  # it had before it was corrected: taken for ever
+    title: str
+    trade: str | None
+    level: str
+    centre: UUID
+    convention: UUID
+    minutes: EventRef
     awarded_on: date
+    partner_reference: UUID
+    printed: SealedFact[PrintedName]
+    minutes_rectified_on: date | None = None
+    duplicates: tuple[date, ...] = ()  # the day each was issued
+    handed_over: dict[int, date] = {}  # copy → the day it was given
+    annulled_on: date | None = None
+    annulled_version: int | None = None
 
 
 class DiplomaStage(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,19 +185,93 @@ def on_exam_marked(stage: DiplomaStage, event: ExamMarked, _version: int) -> Dip
 
 def on_diploma_awarded(stage: DiplomaStage, event: DiplomaAwarded, version: int) -> DiplomaStage:
     """The stage after: diploma awarded."""
-    award = Award(version, event.enrolment, event.register, event.number, event.awarded_on)
+    printed = fact_of(event, "printed", version)
+    assert printed is not None, "an award prints names"
+    award = Award(
+        version=version,
+        facts_version=version,
+        enrolment=event.enrolment,
+        register=event.register,
+        number=event.number,
+        title=event.title,
+        trade=event.trade,
+        level=event.level,
+        centre=event.centre,
+        convention=event.convention,
+        minutes=event.minutes,
+        awarded_on=event.awarded_on,
+        partner_reference=event.partner_reference,
+        printed=printed,
+    )
     return msgspec.structs.replace(stage, diplomas={**stage.diplomas, event.diploma: award})
 
 
+def _with_award(stage: DiplomaStage, diploma: UUID, **changed: Any) -> DiplomaStage:
+    """The stage with this diploma changed; one it does not know stays unknown."""
+    award = stage.diplomas.get(diploma)
+    if award is None:
+        return stage
+    return msgspec.structs.replace(
+        stage, diplomas={**stage.diplomas, diploma: msgspec.structs.replace(award, **changed)}
+    )
+
+
+def on_diploma_corrected(stage: DiplomaStage, event: DiplomaCorrected, version: int) -> DiplomaStage:
+    """The stage after: what the diploma says replaced, its earlier number kept."""
+    award = stage.diplomas.get(event.diploma)
+    if award is None:
+        return stage
+    renumbered = register_value(award.register, award.number) != register_value(award.register, event.number)
+    return _with_award(
+        stage,
+        event.diploma,
+        facts_version=version,
+        number=event.number,
+        earlier_numbers=(*award.earlier_numbers, award.number) if renumbered else award.earlier_numbers,
+        title=event.title,
+        trade=event.trade,
+        level=event.level,
+        awarded_on=event.awarded_on,
+        printed=fact_of(event, "printed", version) or award.printed,
+    )
+
+
+def on_diploma_handed_over(stage: DiplomaStage, event: DiplomaHandedOver, _version: int) -> DiplomaStage:
+    """The stage after: a copy given."""
+    award = stage.diplomas.get(event.diploma)
+    given = {**award.handed_over, event.copy: event.on} if award else {}
+    return _with_award(stage, event.diploma, handed_over=given)
+
+
+def on_diploma_duplicate_issued(stage: DiplomaStage, event: DiplomaDuplicateIssued, _version: int) -> DiplomaStage:
+    """The stage after: one more copy exists."""
+    award = stage.diplomas.get(event.diploma)
+    issued = (*award.duplicates, event.on) if award else ()
+    return _with_award(stage, event.diploma, duplicates=issued)
+
+
+def on_diploma_annulled(stage: DiplomaStage, event: DiplomaAnnulled, version: int) -> DiplomaStage:
+    """The stage after: the diploma holds no longer and stays in the register."""
+    return _with_award(stage, event.diploma, annulled_on=event.on, annulled_version=version)
+
+
+def on_diploma_minutes_rectified(stage: DiplomaStage, event: DiplomaMinutesRectified, _version: int) -> DiplomaStage:
+    """The stage after: the minutes it rests on were rectified."""
+    return _with_award(stage, event.diploma, minutes_rectified_on=event.on)
+
+
 def claims_of(stage: DiplomaStage) -> list[ClaimSource]:
-    """Register and number, never freed: an annulled diploma stays in the state."""
-    return [ClaimSource(kind="register-number", value=register_value(each)) for each in stage.diplomas.values()]
+    """Register and number, never freed: an annulled diploma stays in the state, and so does a corrected number."""
+    return [
+        ClaimSource(kind="register-number", value=register_value(each.register, number))
+        for each in stage.diplomas.values()
+        for number in (*each.earlier_numbers, each.number)
+    ]
 
 
-def register_value(award: Award) -> str:
+def register_value(register: Register, number: str) -> str:
     """What is claimed for a diploma: delegation, kind, year, number; however typed, one number is one value."""
-    register = award.register
-    return f"{register.delegation} {register.kind} {register.year} {clean_register_number(award.number)}"
+    return f"{register.delegation} {register.kind} {register.year} {clean_register_number(number)}"
 
 
 class ListCandidate(Command, frozen=True, kw_only=True):

@@ -67,6 +67,11 @@ EVOLVE: Final[dict[type[Event], tuple[tuple[str, Evolve], ...]]] = {
     diploma.CandidateListed: (("diploma", diploma.on_candidate_listed), ("review", review.on_flags)),
     diploma.ExamMarked: (("diploma", diploma.on_exam_marked),),
     diploma.DiplomaAwarded: (("diploma", diploma.on_diploma_awarded),),
+    diploma.DiplomaCorrected: (("diploma", diploma.on_diploma_corrected),),
+    diploma.DiplomaHandedOver: (("diploma", diploma.on_diploma_handed_over),),
+    diploma.DiplomaDuplicateIssued: (("diploma", diploma.on_diploma_duplicate_issued),),
+    diploma.DiplomaAnnulled: (("diploma", diploma.on_diploma_annulled),),
+    diploma.DiplomaMinutesRectified: (("diploma", diploma.on_diploma_minutes_rectified),),
     leaving.EnrolmentEnded: (("admission", leaving.on_enrolment_ended),),
     outcome.OutcomeDeclared: (("outcomes", outcome.on_outcome_declared), ("review", review.on_flags)),
     outcome.OutcomeVerified: (("outcomes", outcome.on_outcome_verified),),
@@ -120,7 +125,7 @@ def status_of(learner: Learner) -> str:
     if not learner.version:
         return "unknown"
     if (active := learner.admission.active) is not None:
-        if any(each.enrolment == active for each in learner.diploma.diplomas.values()):
+        if any(each.enrolment == active and each.annulled_on is None for each in learner.diploma.diplomas.values()):
             return "graduated"
         return "candidate" if active in learner.diploma.candidatures else "enrolled"
     if (reached := learner.outcomes.in_force) is not None:

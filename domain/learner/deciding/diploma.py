@@ -229,7 +229,7 @@ def _bad_award(
         *_not_printable(candidate, number, pointer, learner, identities.get(candidate.learner)),
         None if decision == "admitted" else NotAdmitted(pointer=pointer, candidate_number=number, decision=decision),
         DiplomaAlreadyAwarded(pointer=pointer, candidate_number=number)
-        if any(each.enrolment == candidate.enrolment for each in held)
+        if any(each.enrolment == candidate.enrolment and each.annulled_on is None for each in held)
         else None,
     ]
 
