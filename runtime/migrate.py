@@ -162,7 +162,8 @@ _USE_ROLES: Final = "run `forsa migrate` with a login that may create roles, the
 _WRITABLE: Final = """
 select tablename from (values
     ('public', 'forsa_events', 'insert'), ('public', 'claims', 'insert'), ('public', 'commands', 'insert'),
-    ('records', 'disclosures', 'update')) guarded (schemaname, tablename, first)
+    ('records', 'disclosures', 'update'), ('records', 'feeds', 'insert'), ('records', 'feed_epochs', 'insert'),
+    ('records', 'feed_rows', 'insert'), ('records', 'feed_published', 'insert'), ('records', 'receipts', 'update')) guarded (schemaname, tablename, first)
   join pg_tables using (schemaname, tablename)
  where has_table_privilege(format('%I.%I', schemaname, tablename), first || ', update, delete, truncate') order by 1
 """
@@ -292,6 +293,12 @@ alter default privileges for role forsa_owner in schema records grant usage on s
 revoke all on records.disclosures from forsa_web;
 grant select, insert (request, reader, role, org, what, as_of_position, subjects, levels, named, emergencies)
   on records.disclosures to forsa_web;
+-- What partners are told is written by the projector's process, what was published by the publisher's.
+revoke all on records.feeds, records.feed_epochs, records.feed_rows, records.feed_published, records.receipts,
+  records.parked_receipts, records.consumed from forsa_web;
+grant select on records.feeds, records.feed_epochs, records.feed_rows, records.feed_published, records.receipts,
+  records.parked_receipts, records.consumed to forsa_web;
+grant insert on records.receipts to forsa_web;
 """
 
 _BEFORE_KEYS: Final = """

@@ -109,6 +109,7 @@ do $$ declare tables text; name text; begin
   select string_agg(format('%I.%I', schemaname, tablename), ', ') into tables from pg_tables
     where schemaname in ('public', 'records') and tablename <> 'forsa_migrations';
   if tables is not null then execute 'truncate ' || tables || ' restart identity'; end if;
+  insert into records.feeds (feed, topic) values ('entraide-nationale', 'forsa.diploma.events.v1');
   for name in select tablename from pg_tables where schemaname = 'views' loop
     execute format('drop table views.%I cascade', name);
   end loop;

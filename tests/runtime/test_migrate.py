@@ -186,6 +186,16 @@ def test_the_web_role_reads_views_and_writes_records(log_dsn: str, web_dsn: str,
             owner.execute("drop table records.noted")
 
 
+@pytest.mark.parametrize("table", ["feeds", "feed_epochs", "feed_rows", "feed_published", "consumed"])
+@pytest.mark.parametrize("act", ["insert into {0} default values", "update {0} set {1} = {1}", "delete from {0}"])
+def test_the_web_role_tells_partners_nothing(web_dsn: str, table: str, act: str) -> None:
+    column = "topic" if table == "consumed" else "feed"
+    with psycopg.connect(web_dsn) as connection:
+        connection.execute(f"select from records.{table}".encode())
+        with pytest.raises(DENIED):
+            connection.execute(act.format(f"records.{table}", column).encode())
+
+
 def test_the_projector_reads_the_log_and_does_not_append(projector_dsn: str) -> None:
     append = "select forsa_append(gen_random_uuid(), 1, 'x', '', null, null, null, 0::smallint)"
     for statement in (append, "insert into forsa_events default values", "delete from claims"):
@@ -209,7 +219,9 @@ def test_a_login_that_may_alter_the_log_is_named(log_dsn: str, web_dsn: str) -> 
     def tables_of(dsn: str) -> list[str]:
         return [each.what for each in missing_protections(dsn) if each.what.startswith("table")]
 
-    assert tables_of(log_dsn) == ["table claims", "table commands", "table disclosures", "table forsa_events"]
+    log, records = ("claims", "commands", "forsa_events"), ("disclosures", "receipts")
+    feeds = ("feed_epochs", "feed_published", "feed_rows", "feeds")
+    assert tables_of(log_dsn) == [f"table {name}" for name in sorted((*log, *records, *feeds))]
     assert tables_of(web_dsn) == []
 
 
