@@ -109,7 +109,9 @@ do $$ declare tables text; name text; begin
   select string_agg(format('%I.%I', schemaname, tablename), ', ') into tables from pg_tables
     where schemaname in ('public', 'records') and tablename <> 'forsa_migrations';
   if tables is not null then execute 'truncate ' || tables || ' restart identity'; end if;
-  insert into records.feeds (feed, topic) values ('entraide-nationale', 'forsa.diploma.events.v1');
+  if to_regclass('records.feeds') is not null then  -- as the migration left it
+    insert into records.feeds (feed, topic) values ('entraide-nationale', 'forsa.diploma.events.v1');
+  end if;
   for name in select tablename from pg_tables where schemaname = 'views' loop
     execute format('drop table views.%I cascade', name);
   end loop;
