@@ -160,6 +160,11 @@ class Award(msgspec.Struct, frozen=True, kw_only=True):
     annulled_on: date | None = None
     annulled_version: int | None = None
 
+    @property
+    def status(self) -> str:
+        """in_force, or annulled for ever."""
+        return "in_force" if self.annulled_on is None else "annulled"
+
 
 class DiplomaStage(msgspec.Struct, frozen=True, kw_only=True):
     """Candidatures by enrolment (the last one) and diplomas by id."""
