@@ -84,14 +84,13 @@ create table records.parked_receipts (
   id bigint generated always as identity primary key,
   topic text not null,
   partition integer not null,
-  record_offset bigint not null,
+  record_offset bigint not null,         -- not unique: a topic that was made anew counts from 0 again
   key bytea,                             -- its first 200 bytes
   body bytea,                            -- its first 4 KiB
   size bigint not null,                  -- of all of it, in bytes
   reason text not null,                  -- a code
   detail text not null default '',       -- what was expected; nothing of what was sent
-  at timestamptz not null default clock_timestamp(),
-  unique (topic, partition, record_offset)
+  at timestamptz not null default clock_timestamp()
 );
 
 -- How far a topic of ours has been read: moved in the transaction that applies or parks.
