@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -14,12 +15,15 @@ import structlog
 from psycopg import conninfo, sql
 
 from domain.event import Event
+from runtime.kafka_jars import NoKafkaError
 from runtime.keyring import Keyring
+from runtime.local_kafka import WHEEL_LACKS, LocalKafka
 from runtime.mapper import ForsaMapper
 from runtime.master_key import secrets_from
 from runtime.migrate import HERE, prepare
 from runtime.recorder import ForsaDatastore, ForsaRecorder
 from runtime.store import EventLog
+from tests.brokers import begin_broker, wait_for_broker
 
 SECRETS = secrets_from(bytes(32))
 PASSWORDS = dict.fromkeys(("forsa_projector", "forsa_web", "forsa_keys"), "test")
@@ -181,3 +185,47 @@ def recorder(web_dsn: str) -> Iterator[ForsaRecorder]:
     datastore = ForsaDatastore(web_dsn, pool_size=10)
     yield ForsaRecorder(datastore)
     datastore.close()
+
+
+# ---------------------------------------------------------------- Kafka
+
+CI = os.environ.get("CI") == "true"
+RUN = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()  # the process that ends with the run
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """The broker starts beside the tests, where one of them will ask for it."""
+    if not os.environ.get("KAFKA_BOOTSTRAP") and any("kafka" in _fixtures(item) for item in session.items):
+        begin_broker(RUN)
+
+
+def _fixtures(item: pytest.Item) -> list[str]:
+    return getattr(item, "fixturenames", [])
+
+
+@pytest.fixture(scope="session")
+def kafka() -> str:
+    """The address of a broker that all tests share, KAFKA_BOOTSTRAP's or ours; each has topics of its own (`topic`)."""
+    if given := os.environ.get("KAFKA_BOOTSTRAP"):
+        return given
+    try:
+        return wait_for_broker(RUN)
+    except NoKafkaError as error:
+        (pytest.fail if CI else pytest.skip)(str(error))
+
+
+@pytest.fixture
+def topic() -> str:
+    """A topic's name that no other test has; the topic is not made."""
+    return f"test.{uuid.uuid4()}"
+
+
+@pytest.fixture
+def own_kafka(tmp_path: Path) -> Iterator[LocalKafka]:
+    """A running broker of the test's own, to stop, kill and pause: Apache Kafka, on the same port and data again."""
+    broker = LocalKafka(tmp_path / "kafka")
+    if broker.lack:
+        (pytest.fail if CI else pytest.skip)(f"{WHEEL_LACKS}; {broker.lack}")
+    broker.start()
+    yield broker
+    broker.kill()
