@@ -17,6 +17,7 @@ LEARNER, ENROLMENT, OUTCOME, GRANT = _id(31), _id(32), _id(33), _id(34)
 DOCUMENT, SHEET = _id(41), _id(42)
 ERASURE, HOLD = _id(51), _id(52)
 EMERGENCY, TRANSFER, OTHER_CENTRE = _id(53), _id(54), _id(55)
+DIPLOMA = _id(56)
 
 _NAMES: Final = [{"given": "أمينة", "family": "الإدريسي"}, {"given": "Amina", "family": "El Idrissi"}]
 
@@ -167,6 +168,29 @@ EXAMPLES: Final[Mapping[str, Mapping[str, Any]]] = {
     "AwardDiplomas": {
         "awarded_on": "2027-06-25",
         "awards": [{"candidate_number": "0001", "number": "2027/0001"}],
+    },
+    "RectifyMinutes": {
+        "item": "result",
+        "ground": "transcription_error",
+        "marks": [
+            {
+                "candidate_number": "0001",
+                "sitting": 1,
+                "presence": "present",
+                "written": 1350,
+                "practical": 1400,
+                "decision": "admitted",
+            }
+        ],
+    },
+    "CorrectDiploma": {"diploma": DIPLOMA, "number": "2027/0011", "why": {"code": "entry_error"}},
+    "HandOverDiploma": {"diploma": DIPLOMA, "recipient": "guardian", "receipt": DOCUMENT},
+    "IssueDuplicate": {"diploma": DIPLOMA, "ground": "lost"},
+    "AnnulDiploma": {
+        "diploma": DIPLOMA,
+        "ground": "identity_fraud",
+        "authority": DELEGATION,
+        "act_reference": "2027-TNG-31",
     },
     "EndEnrolment": {"enrolment": ENROLMENT, "exit": "completed", "ended_on": "2027-06-30"},
     "DeclareOutcome": {

@@ -23,6 +23,7 @@ OK: Final = 200
 CREATED: Final = 201
 UNCHANGED: Final = 200
 SEE_OTHER: Final = 303
+NOT_MODIFIED: Final = 304
 NOT_FOUND: Final = 404
 FORM: Final = 422  # the request itself is wrong, whatever is stored
 RULE: Final = 409  # what is stored forbids it
@@ -41,6 +42,7 @@ STATUS: Final[Mapping[str, int]] = {
     "not-found": NOT_FOUND,
     "not-known-then": NOT_FOUND,
     "method-not-allowed": 405,
+    "feed-behind-reader": RULE,
     "stale-version": 412,
     "body-too-large": 413,
     "address-too-long": 414,
@@ -69,13 +71,14 @@ BY_STATUS: Final = {404: "not-found", 405: "method-not-allowed", 413: "body-too-
 # Refusals that judge the request alone; every other refusal is a rule over what is stored.
 OF_FORM: Final = frozenset(
     {
-        "age-band-reversed", "amount-negative", "bad-time", "born-in-future", "ends-before-start", "families-missing",
-        "funding-incomplete", "identifier-unreadable", "jury-missing", "mark-of-an-absentee", "mark-out-of-range",
-        "mission-misplaced", "name-missing", "name-unreadable", "names-missing", "not-a-code", "not-a-first-day",
-        "not-a-monday", "not-a-parameter-value", "not-positive", "nothing-verifies", "number-unreadable",
-        "occurred-in-future", "outside-week", "reason-needed", "reason-text-misplaced", "rule-not-derogable",
-        "same-day-twice", "same-learner-twice", "same-number-twice", "scope-id-does-not-fit", "season-twice",
-        "sheet-empty", "text-unreadable", "too-much-at-once", "trade-missing", "unknown-code",
+        "age-band-reversed", "amount-negative", "bad-time", "born-in-future", "content-of-another-item",
+        "ends-before-start", "families-missing", "funding-incomplete", "identifier-unreadable", "jury-missing",
+        "mark-of-an-absentee", "mark-out-of-range", "mission-misplaced", "name-missing", "name-unreadable",
+        "names-missing", "not-a-code", "not-a-first-day", "not-a-monday", "not-a-parameter-value", "not-positive",
+        "nothing-verifies", "number-unreadable", "occurred-in-future", "outside-week", "reason-needed",
+        "reason-text-misplaced", "rule-not-derogable", "same-day-twice", "same-learner-twice", "same-number-twice",
+        "scope-does-not-fit-role", "scope-id-does-not-fit", "season-twice", "sheet-empty", "text-unreadable",
+        "too-much-at-once", "trade-missing", "unknown-code",
     }
 )  # fmt: skip
 

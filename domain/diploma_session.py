@@ -104,6 +104,8 @@ class DiplomaSession(State, frozen=True, kw_only=True):
     is_closed: bool = False
     minutes_version: int = 0
     minutes_on: date = date.max  # the day they were signed
+    members: frozenset[UUID] = frozenset()  # who signed them
+    document: UUID | None = None  # their paper
     rectified_version: int = 0  # of their last rectification, 0 without one
 
     def candidate_number_of(self, enrolment: UUID) -> str | None:
@@ -147,11 +149,19 @@ def _with_marks(state: DiplomaSession, marks: list[Mark]) -> DiplomaSession:
 
 
 def _signed(state: DiplomaSession, event: MinutesSigned, version: int) -> DiplomaSession:
-    return msgspec.structs.replace(state, minutes_version=version, minutes_on=event.on)
+    members = frozenset(event.members)
+    return msgspec.structs.replace(
+        state, minutes_version=version, minutes_on=event.on, members=members, document=event.document
+    )
 
 
 def _rectified(state: DiplomaSession, event: MinutesRectified, version: int) -> DiplomaSession:
-    return msgspec.structs.replace(_with_marks(state, event.marks), rectified_version=version)
+    return msgspec.structs.replace(
+        _with_marks(state, event.marks),
+        rectified_version=version,
+        members=frozenset(event.members) if event.item == "members" else state.members,
+        document=event.document if event.item == "document" else state.document,
+    )
 
 
 class OpenDiplomaSession(Command, frozen=True, kw_only=True):
@@ -180,6 +190,17 @@ class SignMinutes(Command, frozen=True, kw_only=True):
     members: list[UUID]
     document: UUID | None = None
     signature: str = "paper"
+
+
+class RectifyMinutes(Command, frozen=True, kw_only=True):
+    """Rectify one item of the signed minutes: marks for results, members, or the document."""
+
+    diploma_session: UUID
+    item: str
+    ground: str
+    marks: list[Mark] = []
+    members: list[UUID] = []
+    document: UUID | None = None
 
 
 class CandidateListEmpty(RuleBroken, frozen=True, kw_only=True):
@@ -223,6 +244,21 @@ class JuryMissing(RuleBroken, frozen=True, kw_only=True):
     """Rule 19: minutes are signed by at least one member of the jury."""
 
     RULE = 19
+
+
+class ContentOfAnotherItem(RuleBroken, frozen=True, kw_only=True):
+    """Rule 19: a rectification has what its item is about, and nothing of another item."""
+
+    RULE = 19
+    item: str
+    needed: str  # the field it is about
+
+
+class DiplomaStillInForce(RuleBroken, frozen=True, kw_only=True):
+    """Rule 19: who is no longer admitted holds a diploma of these minutes; it is annulled first."""
+
+    RULE = 19
+    candidate_number: str
 
 
 EXAM_AUTHORITIES = ("en_delegation", "en_regional_coordination")
@@ -301,7 +337,7 @@ KIND = Kind(
         "unknown": frozenset({"open-diploma-session"}),
         "open": frozenset({"close-candidate-list"}),
         "closed": frozenset({"record-marks", "sign-minutes"}),
-        "signed": frozenset({"award-diplomas"}),
+        "signed": frozenset({"award-diplomas", "rectify-minutes"}),
     },
 )
 

@@ -31,6 +31,7 @@ from domain.organisation import (
     ReviewEmergencyAccess,
     ReviewerNotSuperior,
     RevokeAccess,
+    ScopeDoesNotFitRole,
     ScopeIdDoesNotFit,
     WorkerHasLeft,
     grant_of,
@@ -50,14 +51,16 @@ SUPERIORS: Final[Mapping[str, tuple[str, ...]]] = {
     "provincial_directorate": _OVER_ALL,
     "aref": ("data_protection_officer",),
 }
+# A feed is of the whole country or of a region: so is the access of a partner's system.
+SCOPES_OF: Final[Mapping[str, tuple[str, ...]]] = {"partner": ("national", "region")}
 STREAM_SCOPES: Final = frozenset({"organisation", "centre", "convention"})  # as their kinds of stream are named
 
 
 def grant_access(command: GrantAccess, act: Act, *, organisation: Organisation, subject: Worker) -> Changes:
     """The worker may act in that role and scope; the same grant again changes nothing.
 
-    Refuses UnknownCode, ScopeIdDoesNotFit, MissionMisplaced, EndsBeforeStart, GrantToSelf, WorkerHasLeft, GrantRevoked,
-    and IdInUse where the id is another grant's.
+    Refuses UnknownCode, ScopeIdDoesNotFit, ScopeDoesNotFitRole, MissionMisplaced, EndsBeforeStart, GrantToSelf,
+    WorkerHasLeft, GrantRevoked, and IdInUse where the id is another grant's.
     """
     held = organisation.grants.get(command.grant)
     starts_on = command.valid_from or (held.valid_from if held else act.on)
@@ -70,6 +73,7 @@ def grant_access(command: GrantAccess, act: Act, *, organisation: Organisation, 
     refuse_if(
         *_bad_codes(command, act.on),
         _bad_scope_id(command, act.on),
+        _bad_scope(command, act.on),
         MissionMisplaced(pointer="/mission", role=command.role)
         if command.mission and not _is_auditor(command)
         else None,
@@ -88,6 +92,13 @@ def _bad_codes(command: GrantAccess, on: date) -> list[RuleBroken | None]:
         refuse_unknown("grant_scope", command.scope, "/scope", on),
         refuse_unknown("grant_purpose", command.purpose, "/purpose", on),
     ]
+
+
+def _bad_scope(command: GrantAccess, on: date) -> ScopeDoesNotFitRole | None:
+    fitting = SCOPES_OF.get(command.role, (command.scope,))
+    if command.scope in fitting or refuse_unknown("grant_scope", command.scope, "/scope", on):
+        return None
+    return ScopeDoesNotFitRole(pointer="/scope", role=command.role, scopes=list(fitting))
 
 
 def _is_auditor(command: GrantAccess) -> bool:

@@ -221,6 +221,13 @@ class MissionMisplaced(RuleBroken, frozen=True, kw_only=True):
     role: str
 
 
+class ScopeDoesNotFitRole(RuleBroken, frozen=True, kw_only=True):
+    """The role is granted in some scopes only; `scopes` are those."""
+
+    role: str
+    scopes: list[str]
+
+
 class GrantToSelf(RuleBroken, frozen=True, kw_only=True):
     """Nobody grants access to themselves."""
 

@@ -10,7 +10,19 @@ from domain.errors import RuleBroken
 from domain.event import Event
 from domain.kind import Command, CommandSpec, Kind
 from domain.learner import state as learner
-from domain.learner.deciding import admission, diploma, identification, leaving, privacy, review, training, transfer
+from domain.learner.deciding import (
+    admission,
+    diploma,
+    identification,
+    leaving,
+    minutes,
+    privacy,
+    register,
+    review,
+    training,
+    transfer,
+)
+from domain.learner.register import RegisterNumberInUse
 from domain.sealed import tag_of
 
 KINDS: Final[Mapping[str, Kind]] = {
@@ -38,6 +50,8 @@ COMMANDS: Final[tuple[CommandSpec, ...]] = tuple(
         training,
         diploma_session,
         diploma,
+        minutes,
+        register,
         leaving,
         transfer,
         privacy,
@@ -71,12 +85,6 @@ class MassarInUse(RuleBroken, frozen=True, kw_only=True):
     """Another learner holds this Massar code: perhaps the same person. Who it is, is not said here."""
 
     RULE = 4
-
-
-class RegisterNumberInUse(RuleBroken, frozen=True, kw_only=True):
-    """Rule 19: the number stands in this register already, for ever."""
-
-    RULE = 19
 
 
 class LoginInUse(RuleBroken, frozen=True, kw_only=True):

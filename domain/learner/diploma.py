@@ -136,6 +136,21 @@ class Candidature(msgspec.Struct, frozen=True):
     decision: str | None = None
 
 
+class Receipt(msgspec.Struct, frozen=True):
+    """Who took a copy, and the paper they signed."""
+
+    recipient: str
+    document: UUID | None
+
+
+class Annulment(msgspec.Struct, frozen=True):
+    """The decision a diploma was annulled by."""
+
+    ground: str
+    authority: UUID
+    act_reference: str
+
+
 class Award(msgspec.Struct, frozen=True, kw_only=True):
     """A diploma that was awarded, as it says now. In force until it is annulled."""
 
@@ -157,8 +172,10 @@ class Award(msgspec.Struct, frozen=True, kw_only=True):
     minutes_rectified_on: date | None = None
     duplicates: tuple[date, ...] = ()  # the day each was issued
     handed_over: dict[int, date] = {}  # copy → the day it was given
+    receipts: dict[int, Receipt] = {}  # of the copies given
     annulled_on: date | None = None
     annulled_version: int | None = None
+    annulment: Annulment | None = None
 
     @property
     def status(self) -> str:
@@ -244,8 +261,15 @@ def on_diploma_corrected(stage: DiplomaStage, event: DiplomaCorrected, version: 
 def on_diploma_handed_over(stage: DiplomaStage, event: DiplomaHandedOver, _version: int) -> DiplomaStage:
     """The stage after: a copy given."""
     award = stage.diplomas.get(event.diploma)
-    given = {**award.handed_over, event.copy: event.on} if award else {}
-    return _with_award(stage, event.diploma, handed_over=given)
+    if award is None:
+        return stage
+    receipt = Receipt(event.recipient, event.receipt)
+    return _with_award(
+        stage,
+        event.diploma,
+        handed_over={**award.handed_over, event.copy: event.on},
+        receipts={**award.receipts, event.copy: receipt},
+    )
 
 
 def on_diploma_duplicate_issued(stage: DiplomaStage, event: DiplomaDuplicateIssued, _version: int) -> DiplomaStage:
@@ -257,7 +281,8 @@ def on_diploma_duplicate_issued(stage: DiplomaStage, event: DiplomaDuplicateIssu
 
 def on_diploma_annulled(stage: DiplomaStage, event: DiplomaAnnulled, version: int) -> DiplomaStage:
     """The stage after: the diploma holds no longer and stays in the register."""
-    return _with_award(stage, event.diploma, annulled_on=event.on, annulled_version=version)
+    annulment = Annulment(event.ground, event.authority, event.act_reference)
+    return _with_award(stage, event.diploma, annulled_on=event.on, annulled_version=version, annulment=annulment)
 
 
 def on_diploma_minutes_rectified(stage: DiplomaStage, event: DiplomaMinutesRectified, _version: int) -> DiplomaStage:
@@ -268,10 +293,21 @@ def on_diploma_minutes_rectified(stage: DiplomaStage, event: DiplomaMinutesRecti
 def claims_of(stage: DiplomaStage) -> list[ClaimSource]:
     """Register and number, never freed: an annulled diploma stays in the state, and so does a corrected number."""
     return [
-        ClaimSource(kind="register-number", value=register_value(each.register, number))
+        ClaimSource(kind="register-number", value=value)
         for each in stage.diplomas.values()
-        for number in (*each.earlier_numbers, each.number)
+        for value in values_of(each)
     ]
+
+
+def values_of(award: Award) -> list[str]:
+    """Every value claimed for the diploma: of its number, and of those it had."""
+    return [register_value(award.register, number) for number in (*award.earlier_numbers, award.number)]
+
+
+def find_in_force(stage: DiplomaStage, enrolment: UUID) -> UUID | None:
+    """The diploma in force of this enrolment; None where there is none, or where it was annulled."""
+    held = (key for key, each in stage.diplomas.items() if each.enrolment == enrolment and each.annulled_on is None)
+    return next(held, None)
 
 
 def register_value(register: Register, number: str) -> str:

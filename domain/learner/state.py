@@ -125,7 +125,7 @@ def status_of(learner: Learner) -> str:
     if not learner.version:
         return "unknown"
     if (active := learner.admission.active) is not None:
-        if any(each.enrolment == active and each.annulled_on is None for each in learner.diploma.diplomas.values()):
+        if diploma.find_in_force(learner.diploma, active) is not None:
             return "graduated"
         return "candidate" if active in learner.diploma.candidatures else "enrolled"
     if (reached := learner.outcomes.in_force) is not None:
@@ -143,13 +143,15 @@ _PRIVACY = frozenset(
 _ALWAYS = _PRIVACY | {"record-identity", "verify-identity", "settle-flag", "withdraw-fact"}
 _BEFORE = _ALWAYS | {"assess-eligibility", "grant-derogation", "orient-learner", "enrol-learner"}
 _TRANSFER = frozenset({"request-transfer", "accept-transfer", "reject-transfer", "withdraw-transfer"})
+_DIPLOMAS = frozenset({"correct-diploma", "hand-over-diploma", "issue-duplicate", "annul-diploma"})  # of any enrolment
 _DURING = (
     _ALWAYS
     | _TRANSFER
+    | _DIPLOMAS
     | {"assess-eligibility", "grant-derogation", "orient-learner", "join-group", "leave-group", "assess-competence"}
     | {"end-enrolment", "verify-outcome"}  # of an enrolment before this one
 )
-_AFTER = _BEFORE | _TRANSFER | {"declare-outcome"}
+_AFTER = _BEFORE | _TRANSFER | _DIPLOMAS | {"declare-outcome"}
 
 LIFE_CYCLE: Final[dict[str, frozenset[str]]] = {
     "unknown": frozenset({"identify-learner"}),

@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 
 from domain.codes import refuse_unknown
-from domain.diploma_session import Candidate, CandidateEntered, DiplomaSession, Mark, MarksRecorded, status_of
+from domain.diploma_session import CandidateEntered, DiplomaSession, Mark, MarksRecorded, status_of
 from domain.errors import ReasonNeeded, RuleBroken, in_future, refuse_if
 from domain.event import EventRef
 from domain.kind import Act, Changes, CommandSpec
@@ -42,8 +42,12 @@ from domain.learner.diploma import (
     Register,
     SameNumberTwice,
     UnknownCandidate,
+    find_in_force,
+    register_value,
+    values_of,
 )
 from domain.learner.identification import Identity
+from domain.learner.register import RegisterNumberInUse
 from domain.learner.state import Learner
 from domain.sealed import Erased, SealedFact, clear
 from domain.values import BadText, clean_register_number, clean_text
@@ -106,22 +110,21 @@ def list_candidate(
     return [(command.session, entered), (command.learner, msgspec.structs.replace(listed_as, by=caused))]
 
 
-def _unreadable(award: AwardLine, at: int) -> NumberUnreadable | None:
+def number_unreadable(number: str, pointer: str) -> NumberUnreadable | None:
+    """Rule 19: a register number can be read and told from another."""
     try:
-        return (
-            None
-            if clean_register_number(award.number)
-            else NumberUnreadable(pointer=f"/awards/{at}/number", problem="empty-text")
-        )
+        return None if clean_register_number(number) else NumberUnreadable(pointer=pointer, problem="empty-text")
     except BadText as bad:
-        return NumberUnreadable(pointer=f"/awards/{at}/number", problem=bad.code)
+        return NumberUnreadable(pointer=pointer, problem=bad.code)
 
 
-def _twice(values: Iterable[str], pointer: str) -> list[RuleBroken | None]:
+def twice(values: Iterable[str], pointer: str) -> list[RuleBroken | None]:
+    """A refusal for each value that stands there more than once."""
     return [SameNumberTwice(pointer=pointer, value=each) for each, count in Counter(values).items() if count > 1]
 
 
-def _bad_mark(mark: Mark, session: DiplomaSession, at: int, act: Act) -> list[RuleBroken | None]:
+def bad_mark(mark: Mark, session: DiplomaSession, at: int, act: Act) -> list[RuleBroken | None]:
+    """What is wrong with the mark at this place of the request."""
     pointer = f"/marks/{at}"
     sat = mark.presence == "present"
     has_marks = mark.written is not None or mark.practical is not None
@@ -162,31 +165,44 @@ def record_marks(command: RecordMarks, act: Act, *, diploma_session: DiplomaSess
     refuse_if(
         MarkedBeforeExam(pointer="/on", on=str(act.on), held_from=str(held_from)) if act.on < held_from else None,
         _marks_changed(command, act, diploma_session),
-        *(bad for at, mark in enumerate(command.marks) for bad in _bad_mark(mark, diploma_session, at, act)),
-        *_twice((mark.candidate_number for mark in command.marks), "/marks"),
+        *(bad for at, mark in enumerate(command.marks) for bad in bad_mark(mark, diploma_session, at, act)),
+        *twice((mark.candidate_number for mark in command.marks), "/marks"),
     )
-    new = [mark for mark in command.marks if diploma_session.candidates[mark.candidate_number].mark != mark]
+    new = new_marks(command.marks, diploma_session)
     if not new:
         return []
     recorded = act.event(MarksRecorded, marks=new)
     caused = msgspec.structs.replace(act.by, cause=EventRef(command.diploma_session, diploma_session.version + 1))
-    changes: Changes = [(command.diploma_session, recorded)]
-    for mark in new:
-        candidate = diploma_session.candidates[mark.candidate_number]
-        marked = ExamMarked(
-            on=act.on,
-            by=caused,
-            why=act.why,
-            enrolment=candidate.enrolment,
-            session=command.diploma_session,
-            sitting=mark.sitting,
-            presence=mark.presence,
-            written=mark.written,
-            practical=mark.practical,
-            decision=mark.decision,
+    of_session = msgspec.structs.replace(act, by=caused)
+    on_learners = [
+        (
+            diploma_session.candidates[mark.candidate_number].learner,
+            exam_marked(mark, of_session, command.diploma_session, diploma_session),
         )
-        changes.append((candidate.learner, marked))
-    return changes
+        for mark in new
+    ]
+    return [(command.diploma_session, recorded), *on_learners]
+
+
+def new_marks(marks: Iterable[Mark], session: DiplomaSession) -> list[Mark]:
+    """Those the session does not hold as they are."""
+    return [mark for mark in marks if session.candidates[mark.candidate_number].mark != mark]
+
+
+def exam_marked(mark: Mark, act: Act, stream: UUID, session: DiplomaSession) -> ExamMarked:
+    """The candidate's mark as the learner's stream has it. act: caused by the session's event."""
+    return ExamMarked(
+        on=act.on,
+        by=act.by,
+        why=act.why,
+        enrolment=session.candidates[mark.candidate_number].enrolment,
+        session=stream,
+        sitting=mark.sitting,
+        presence=mark.presence,
+        written=mark.written,
+        practical=mark.practical,
+        decision=mark.decision,
+    )
 
 
 def _unsettled(learner: Learner, enrolment: UUID, identity: Identity) -> list[str]:
@@ -197,13 +213,13 @@ def _unsettled(learner: Learner, enrolment: UUID, identity: Identity) -> list[st
     return sorted((set(_missing_forms(identity)) | (raised & NAME_FLAGS)) - settled)
 
 
-def _not_printable(
-    candidate: Candidate, number: str, pointer: str, learner: Learner, identity: Identity | Erased | None
+def not_printable(
+    enrolment: UUID, number: str, pointer: str, learner: Learner, identity: Identity | Erased | None
 ) -> list[RuleBroken | None]:
     """Rules 18, 42, 48: what is printed is the verified identity, in the forms it has or that were settled."""
     if not isinstance(identity, Identity):
         return [IdentityErased(pointer=pointer)]
-    unsettled = _unsettled(learner, candidate.enrolment, identity)
+    unsettled = _unsettled(learner, enrolment, identity)
     return [
         None if learner.identification.verification else IdentityNotVerified(pointer=pointer),
         NameFormUnsettled(pointer=pointer, candidate_number=number, flags=unsettled) if unsettled else None,
@@ -224,14 +240,24 @@ def _bad_award(
         return [UnknownCandidate(pointer=pointer, candidate_number=number)]
     decision = candidate.mark.decision
     learner = learners[candidate.learner]
-    held = learner.diploma.diplomas.values()
     return [
-        *_not_printable(candidate, number, pointer, learner, identities.get(candidate.learner)),
+        *not_printable(candidate.enrolment, number, pointer, learner, identities.get(candidate.learner)),
         None if decision == "admitted" else NotAdmitted(pointer=pointer, candidate_number=number, decision=decision),
         DiplomaAlreadyAwarded(pointer=pointer, candidate_number=number)
-        if any(each.enrolment == candidate.enrolment and each.annulled_on is None for each in held)
+        if find_in_force(learner.diploma, candidate.enrolment) is not None
         else None,
+        RegisterNumberInUse(pointer=f"/awards/{at}/number") if _had_number(award, session, learner) else None,
     ]
+
+
+def _had_number(award: AwardLine, session: DiplomaSession, learner: Learner) -> bool:
+    """Whether another diploma of this learner has or had the number; of other learners the claim says it."""
+    wanted = register_value(_register_of(session), award.number)
+    return any(wanted in values_of(each) for each in learner.diploma.diplomas.values())
+
+
+def _register_of(session: DiplomaSession) -> Register:
+    return Register(session.authority, session.diploma_kind, session.year)
 
 
 def award_diplomas(
@@ -249,7 +275,7 @@ def award_diplomas(
     Source: DOMAIN rules 18, 19, 48.
     """
     signed_on = diploma_session.minutes_on
-    refuse_if(*(_unreadable(award, at) for at, award in enumerate(command.awards)))
+    refuse_if(*(number_unreadable(each.number, f"/awards/{at}/number") for at, each in enumerate(command.awards)))
     refuse_if(
         in_future(command.awarded_on, "/awarded_on", act.today),
         AwardedBeforeMinutes(pointer="/awarded_on", awarded_on=str(command.awarded_on), signed_on=str(signed_on))
@@ -260,8 +286,8 @@ def award_diplomas(
             for at, award in enumerate(command.awards)
             for bad in _bad_award(award, at, diploma_session, learners, identities)
         ),
-        *_twice((clean_register_number(award.number) for award in command.awards), "/awards"),
-        *_twice((award.candidate_number for award in command.awards), "/awards"),
+        *twice((clean_register_number(award.number) for award in command.awards), "/awards"),
+        *twice((award.candidate_number for award in command.awards), "/awards"),
     )
     return [_award(award, command, act, diploma_session, learners, identities) for award in command.awards]
 
@@ -287,7 +313,7 @@ def _award(
         enrolment=candidate.enrolment,
         centre=enrolment.centre,
         convention=enrolment.convention,
-        register=Register(session.authority, session.diploma_kind, session.year),
+        register=_register_of(session),
         number=clean_text(award.number, longest=60),
         title=session.diploma_kind,
         trade=enrolment.trade,
@@ -306,7 +332,8 @@ def printed_name(identity: Identity) -> PrintedName:
     return PrintedName(arabic=forms.get("arabic"), latin=forms.get("latin"))
 
 
-def _candidates(numbers: Iterable[str], seen: Mapping[str, Any]) -> dict[str, Any]:
+def reads_candidates(numbers: Iterable[str], seen: Mapping[str, Any]) -> dict[str, Any]:
+    """The learners of these candidates, those the session knows."""
     session: DiplomaSession = seen["diploma_session"]
     known = [session.candidates[number].learner for number in numbers if number in session.candidates]
     return {"learners": ("learner", known)}
@@ -335,7 +362,7 @@ COMMANDS = (
         stream="diploma_session",
         noun="marks",
         roles=("en_agent",),
-        reads=lambda command, seen: _candidates((mark.candidate_number for mark in command.marks), seen),
+        reads=lambda command, seen: reads_candidates((mark.candidate_number for mark in command.marks), seen),
     ),
     CommandSpec(
         command=AwardDiplomas,
@@ -344,7 +371,7 @@ COMMANDS = (
         stream="diploma_session",
         noun="awards",
         roles=("en_agent",),
-        reads=lambda command, seen: _candidates((award.candidate_number for award in command.awards), seen),
+        reads=lambda command, seen: reads_candidates((award.candidate_number for award in command.awards), seen),
         opens={"identities": _identities},
     ),
 )
