@@ -28,24 +28,35 @@ def answer(body: Any, *, version: int | None = None, headers: Mapping[str, str] 
 
 
 def add_read(
-    blueprint: ForsaBlueprint, rule: str, name: str, view: View, of: Any, *asks: str, method: str = "GET"
+    blueprint: ForsaBlueprint,
+    rule: str,
+    name: str,
+    view: View,
+    of: Any,
+    *asks: str,
+    method: str = "GET",
+    media: str = "application/json",
+    statuses: tuple[int, ...] = (),
 ) -> None:
     """The view answers at this rule with a struct of this type; query parameters it does not ask for are refused.
 
     name: the operationId, and with the blueprint's the row in `permissions.READS`. view: mostly a `partial` that has
-    been given the parts.
+    been given the parts. asks: keys of QUERY. media: of the answer. statuses: it may have beside every read's.
     """
+    parameters = [QUERY[each] for each in asks]
+    names = [each["name"] for each in parameters]
 
     def asked(*sent: Any, **path: Any) -> Response:
-        if unknown := sorted(request.args.keys() - set(asks)):
-            raise bad_parameter(unknown[0], "unknown-parameter", expected=", ".join(asks))
+        if unknown := sorted(request.args.keys() - set(names)):
+            raise bad_parameter(unknown[0], "unknown-parameter", expected=", ".join(names))
         if twice := sorted(name for name, values in request.args.lists() if len(values) > 1):
             raise bad_parameter(twice[0], expected=f"1 × {twice[0]}")  # two readers would take different ones
         return view(*sent, **path)
 
     asked.__doc__ = view.func.__doc__ if isinstance(view, partial) else view.__doc__
     asked.__dict__.update(view.__dict__)  # what smorest's decorators left on it
-    blueprint.add(asked, rule, method, name, parameters=[QUERY[each] for each in asks], **{"x-answer": of})
+    more = {"x-answer": of, "x-media": media, "x-statuses": statuses}
+    blueprint.add(asked, rule, method, name, parameters=parameters, **more)
 
 
 def wait_for_views(parts: Parts, *views: str, upto: int | None = None) -> None:

@@ -13,6 +13,7 @@ from api.bodies import LARGEST_BYTES
 from api.commands import register_commands
 from api.disclosing import check_every_read, refuse_undisclosed
 from api.disclosures import register_disclosures
+from api.feeds import register_feeds
 from api.groups import register_groups
 from api.history import register_history
 from api.house import register_house, register_manual
@@ -53,7 +54,7 @@ def create_app(parts: Parts) -> Flask:
     guard(app, parts)
     refuse_undisclosed(app)
     api = SmorestApi(app)
-    house = ForsaBlueprint("house", __name__)
+    house, feeds = ForsaBlueprint("house", __name__), ForsaBlueprint("feeds", __name__)
     blueprints = {kind.plural: ForsaBlueprint(kind.plural, __name__) for kind in KINDS.values()}
     register_commands(parts, blueprints)
     register_learners(parts, blueprints["learners"])
@@ -63,8 +64,9 @@ def create_app(parts: Parts) -> Flask:
     register_kinds(parts, blueprints)
     register_history(parts, blueprints)
     register_possible(parts, blueprints)
+    register_feeds(parts, feeds)
     register_house(parts, house)
-    for blueprint in (*blueprints.values(), house):
+    for blueprint in (*blueprints.values(), feeds, house):
         api.register_blueprint(blueprint)
     register_manual(app, api)
     _answer_errors(app, parts)

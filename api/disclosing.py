@@ -42,9 +42,10 @@ DISCLOSING: Final = (
         "learners.get-learner-subject-file",
     }
 )
-# What these show has no learner in it: counts, and what a kind's status allows.
+# What these show has no learner in it: counts, and what a kind's status allows. A feed tells of diplomas: whose they
+# are is a reference that is random per diploma, which no answer leads from to a learner.
 NOT_DISCLOSING: Final = frozenset(
-    {"groups.list-groups"}
+    {"groups.list-groups", "feeds.list-feeds", "feeds.get-feed", "feeds.get-feed-snapshot"}
     | {f"{kind.plural}.get-{kind.name}" for kind in KINDS.values()} - _STATES
     | {f"{kind.plural}.get-{kind.name}-possible-commands" for kind in KINDS.values() if kind.name != "learner"}
 )

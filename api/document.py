@@ -13,11 +13,12 @@ import msgspec
 
 from api.blueprint import SmorestApi
 from api.permissions import PUBLIC, roles_of
-from api.problems import SEE_OTHER, STATUS
+from api.problems import NOT_MODIFIED, SEE_OTHER, STATUS
 from api.remedies import Remedy
 
 Document = dict[str, Any]
 
+JSON: Final = "application/json"
 SCHEMA: Final = "#/components/schemas/{name}"
 
 _COMMON: Final = (401, 403, 404, 422, 429, 500, 503)
@@ -101,7 +102,8 @@ def _complete(operation: Document, of: Any) -> None:
     """What every operation has: roles, security, shared headers, its answer and its problems."""
     endpoint = f"{operation['tags'][0]}.{operation['operationId']}"
     (shown,) = msgspec.json.schema_components([of], ref_template=SCHEMA)[0]
-    content = {"application/json": {"schema": shown}}
+    content = {operation.pop("x-media", JSON): {"schema": shown}}
+    statuses = operation.pop("x-statuses", ())
     operation["responses"] = {"200": _answer("What was asked for.", content)}
     if endpoint in PUBLIC:
         operation["security"] = []
@@ -117,6 +119,10 @@ def _complete(operation: Document, of: Any) -> None:
         _add(operation, [], _OF_REPLACING if replaces else ())
         operation["responses"]["200"] = _answer("It changed nothing: the same was recorded before.", content)
         operation["responses"]["201"] = _answer("Recorded.", content, "Location")
+    _add(operation, [], [each for each in statuses if each != NOT_MODIFIED])
+    if NOT_MODIFIED in statuses:
+        _add(operation, ["IfNoneMatch"], ())
+        operation["responses"][str(NOT_MODIFIED)] = {"description": "It is as If-None-Match has it."}
     operation["responses"] = dict(sorted(operation["responses"].items()))
 
 
@@ -170,6 +176,7 @@ PARAMETERS: Final[Document] = {
         '"0b9bbf4e-3f0f-4f2e-8f6c-0d4f5b7c2a11"',
         required=True,
     ),
+    "IfNoneMatch": _header("If-None-Match", "The ETag of the answer that is kept here already.", '"b1946ac9"'),
     "IfMatch": _header("If-Match", "The ETag of what this replaces.", '"3"', required=True),
     "IfMatchOptional": _header("If-Match", "Refuse when the stream moved on since this ETag.", '"3"'),
 }

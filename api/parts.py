@@ -17,6 +17,7 @@ from domain.access import Held, Site
 from domain.casebook import Casebook
 from projections.reading import Views
 from projections.records.disclosures import DisclosureLog
+from projections.records.partner_feed import Feeds
 
 
 class Login(Protocol):
@@ -63,6 +64,18 @@ class Log(Protocol):
         ...
 
 
+class FeedNotices(Protocol):
+    """The moment rows of a partner feed are written."""
+
+    def count(self, feed: str) -> int:
+        """A number that is another one after rows were written: asked before the feed is read."""
+        ...
+
+    def wait(self, feed: str, count: int, seconds: float) -> bool:
+        """Waits at most so long for the feed's count to be another one; False: the process ends, nobody waits now."""
+        ...
+
+
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """The API's parts. Functions of the outside world raise one of `outages` when it cannot be reached."""
 
@@ -70,6 +83,9 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     views: Views
     log: Log
     disclosures: DisclosureLog
+    feeds: Feeds
+    feed_notices: FeedNotices
+    feed_waits: int  # requests of this process that may wait for a feed at once; each holds a thread
     verify: Callable[[str], Login | None]  # bearer token → login; None where the token proves nothing
     worker_of: Callable[[str, str, int], UUID | None]  # issuer, subject, position to be known → the worker's stream
     grants_of: Callable[[UUID, int], Sequence[Held]]  # worker, position to be known → the grants usable now

@@ -35,6 +35,8 @@ _FINDERS = (
 _AUDITORS = (
     "coordinator", "provincial_directorate", "aref", "ministry", "auditor", "en_agent", "data_protection_officer",
 )  # fmt: skip
+# A partner's system, and the people of the authority that awards; each the feeds their scope has whole.
+_FEED_READERS = ("partner", "en_agent")
 _EVERYBODY = (*_LEARNER_READERS, "accountant", "operator")
 
 _READERS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -73,6 +75,9 @@ READS: Final[Mapping[str, tuple[str, ...]]] = {
     "learners.get-learner-subject-file": ("data_protection_officer", "coordinator"),
     "groups.get-attendance": _LEARNER_READERS,
     "groups.list-groups": _LEARNER_READERS,
+    "feeds.list-feeds": (*_FEED_READERS, "operator"),  # who runs the system sees how far feeds are, and no row
+    "feeds.get-feed": _FEED_READERS,
+    "feeds.get-feed-snapshot": _FEED_READERS,
 }
 # No token asked: nothing here is about anybody.
 PUBLIC: Final = frozenset(

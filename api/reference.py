@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import Any, Final
 
 from api.cursors import MOST_ROWS, USUAL_ROWS
+from domain.partner_feed import ANNULLED, IN_FORCE
 from projections.within import RELATIONS
+
+USUAL_MESSAGES: Final = 100
+MOST_MESSAGES: Final = 1_000
+MOST_WAIT_SECONDS: Final = 30
+PLACE: Final = "^[1-9][0-9]{0,8}/(0|[1-9][0-9]{0,17})$"
 
 
 def _query(name: str, description: str, example: Any, schema: dict[str, Any]) -> dict[str, Any]:
@@ -55,4 +61,48 @@ QUERY: Final[dict[str, dict[str, Any]]] = {
         _query("status", "In this status only.", "enrolled", {"type": "string"}),
         _query("component", "A code of the list `component`.", "workshop", {"type": "string"}),
     )
+} | {
+    # Of the feeds: names that other reads have with another meaning.
+    "feed-after": _query(
+        "after",
+        "Messages after this place, `epoch/sequence`; from the first one unless given.",
+        "1/42",
+        {"type": "string", "pattern": PLACE},
+    ),
+    "feed-limit": _query(
+        "limit",
+        f"Rows of a page, {USUAL_MESSAGES} unless given.",
+        USUAL_MESSAGES,
+        {"type": "integer", "minimum": 1, "maximum": MOST_MESSAGES},
+    ),
+    "feed-wait": _query(
+        "wait",
+        "Seconds to wait for the first message where there is none yet: an empty page after that.",
+        20,
+        {"type": "integer", "minimum": 0, "maximum": MOST_WAIT_SECONDS},
+    ),
+    "snapshot-at": _query(
+        "at",
+        "The place the snapshot is of, the feed's last one unless given: all pages of a snapshot have the same.",
+        "1/42",
+        {"type": "string", "pattern": PLACE},
+    ),
+    "snapshot-after": _query(
+        "after",
+        "Diplomas after this one, in the order of their ids; from the `Link` header of the page before.",
+        "00000000-0000-4000-8000-000000000061",
+        {"type": "string", "format": "uuid"},
+    ),
+    "snapshot-limit": _query(
+        "limit",
+        f"Diplomas of a page, {MOST_MESSAGES} unless given; fewer are shown where `status` narrows.",
+        MOST_MESSAGES,
+        {"type": "integer", "minimum": 1, "maximum": MOST_MESSAGES},
+    ),
+    "snapshot-status": _query(
+        "status",
+        "In this status only; annulled diplomas are in the snapshot unless it says `in_force`.",
+        IN_FORCE,
+        {"type": "string", "enum": [IN_FORCE, ANNULLED]},
+    ),
 }

@@ -29,9 +29,11 @@ from projections import ALL_VIEWS
 from projections.connections import Line, address, open_pool
 from projections.reading import NotLive, Views
 from projections.records.disclosures import DisclosureLog
+from projections.records.partner_feed import Feeds
 from projections.view import View
 from runtime.buckets import BURST_SECONDS, Buckets
 from runtime.counted import AppendMeter, CountedStreams
+from runtime.feed_notices import FeedNotices
 from runtime.grants import TAIL as GRANTS_TAIL
 from runtime.grants import Grants, HeldGrant
 from runtime.key_sources import KeysUnavailable
@@ -55,6 +57,7 @@ if TYPE_CHECKING:
     from runtime.metrics import WebMetrics
 
 RELEASE: Final = "0.1.0"
+FEED_WAITS: Final = 3  # of a process's eight threads: the others answer whoever does not wait
 _log = logging.getLogger(__name__)
 Pool = ConnectionPool[Connection[Any]]
 
@@ -239,6 +242,9 @@ def api_parts(
         views=forsa.views,
         log=Places(forsa.event_log),
         disclosures=DisclosureLog(forsa.pool),
+        feeds=Feeds(forsa.pool),
+        feed_notices=FeedNotices(forsa.settings.database_url, stopping),
+        feed_waits=min(FEED_WAITS, forsa.settings.pool_size // 2),  # the web server has a thread a connection
         verify=verify,
         worker_of=lambda issuer, subject, at_least: logins.of((issuer, subject), afresh=at_least > 0),
         grants_of=forsa.grants_of,

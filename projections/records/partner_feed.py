@@ -6,7 +6,7 @@ epoch after the place where it was closed stands no longer and is not read.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, Final, LiteralString, TypeVar
 from uuid import UUID
@@ -62,6 +62,11 @@ class Feeds:
         """Up to `limit` messages after a place, in the feed's order."""
         return self._asked(lambda connection: rows_after(connection, feed, place, limit))
 
+    def stands(self, feed: str, place: Place) -> bool:
+        """Whether what the feed says up to this place is what it says now: not beyond its last row, nor cut off."""
+        which = {"feed": feed, "epoch": place.epoch, "sequence": place.sequence}
+        return self._asked(lambda connection: connection.execute(_STANDS, which).fetchone()) is not None
+
     def snapshot(self, feed: str, place: Place, after: UUID | None, limit: int) -> list[bytes]:
         """Up to `limit` messages: the last one of each diploma at a place, by the diploma's id, after one of them."""
         which = {"feed": feed, "epoch": place.epoch, "sequence": place.sequence, "after": after, "limit": limit}
@@ -83,6 +88,12 @@ def feeds(connection: Connection) -> list[Feed]:
     return [Feed(**dict(zip(Feed.__struct_fields__, row, strict=True))) for row in rows]
 
 
+def last_told(connection: Connection, feed: str, diplomas: Iterable[UUID]) -> dict[UUID, bytes]:
+    """The last message that stands of each of these diplomas in a feed; those it has not told of are absent."""
+    which = {"feed": feed, "diplomas": list(diplomas)}
+    return dict(connection.execute(_LAST, which, prepare=True).fetchall())
+
+
 def rows_after(connection: Connection, feed: str, place: Place, limit: int) -> list[bytes]:
     """Up to `limit` messages of a feed after a place, in its order: those that stand."""
     which = {"feed": feed, "epoch": place.epoch, "sequence": place.sequence, "limit": limit}
@@ -93,11 +104,31 @@ _FEEDS: Final[LiteralString] = """
 select feed, region, topic, epoch, sequence, position, opened_at, stopped_at, stopped_by from records.feeds
  order by feed
 """
+# By epoch, since rows that stand no longer may be many: none of them is looked at.
 _AFTER: Final[LiteralString] = """
-select event from records.feed_rows left join records.feed_epochs over using (feed, epoch)
- where feed = %(feed)s and (feed_rows.epoch, sequence) > (%(epoch)s, %(sequence)s)
-   and (over.stands_until is null or sequence <= over.stands_until)
- order by feed_rows.epoch, sequence limit %(limit)s
+select event from (
+  select epoch, stands_until from records.feed_epochs where feed = %(feed)s
+  union all select epoch, 9223372036854775807 from records.feeds where feed = %(feed)s) as told (epoch, upto),
+ lateral (
+  select sequence, event from records.feed_rows
+   where feed = %(feed)s and epoch = told.epoch and sequence <= upto
+     and sequence > case when epoch = %(epoch)s then %(sequence)s else 0 end
+   order by sequence limit %(limit)s) as row
+ where told.epoch >= %(epoch)s
+ order by told.epoch, sequence limit %(limit)s
+"""
+_LAST: Final[LiteralString] = """
+select told.diploma, event from unnest(%(diplomas)s::uuid[]) as told (diploma), lateral (
+  select event from records.feed_rows left join records.feed_epochs over using (feed, epoch)
+   where feed = %(feed)s and feed_rows.diploma = told.diploma
+     and (over.stands_until is null or sequence <= over.stands_until)
+   order by feed_rows.epoch desc, sequence desc limit 1) as row
+"""
+# Sequences are gapless, so the ends of the epochs say it.
+_STANDS: Final[LiteralString] = """
+select from records.feeds left join records.feed_epochs over on over.feed = feeds.feed and over.epoch = %(epoch)s
+ where feeds.feed = %(feed)s and %(epoch)s <= feeds.epoch
+   and %(sequence)s <= coalesce(over.stands_until, feeds.sequence)
 """
 _SNAPSHOT: Final[LiteralString] = """
 select distinct on (diploma) event from records.feed_rows left join records.feed_epochs over using (feed, epoch)

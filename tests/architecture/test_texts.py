@@ -32,7 +32,7 @@ PROBLEMS = (
     "wrong-type", "bad-date", "bad-uuid", "idempotency-key-missing", "idempotency-key-reused", "if-match-missing",
     "stale-version", "as-of-in-future", "at-least-ahead", "at-least-not-reached", "bad-cursor", "unavailable",
     "internal-error", "bad-parameter", "unknown-parameter", "login-not-bound", "not-known-then",
-    "too-many-requests", "request-unreadable", "address-too-long", "headers-too-large",
+    "feed-behind-reader", "too-many-requests", "request-unreadable", "address-too-long", "headers-too-large",
 )  # fmt: skip
 WANTED = {
     *(f"refusal.{code}{end}" for code in REFUSAL_BY_CODE for end in ("", ".way-out")),
@@ -46,6 +46,7 @@ WANTED = {
     *(f"parameter.{name}" for name in DEFINITIONS),
     *(f"parameter-type.{each.type}" for each in DEFINITIONS.values()),
     *(f"family.{name}" for name in FAMILIES),
+    "audience.national",
 }
 # Families of words that sentences use, beside the keys that are asked for by name.
 WORDS = {
