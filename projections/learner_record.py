@@ -73,8 +73,8 @@ class CandidatureLine(msgspec.Struct, frozen=True):
     decision: str | None
 
 
-class DiplomaLine(msgspec.Struct, frozen=True):
-    """A diploma that was awarded."""
+class DiplomaLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A diploma that was awarded, as it says now; one that was annulled stays, and says so (rule 20)."""
 
     diploma: UUID
     version: int
@@ -84,6 +84,10 @@ class DiplomaLine(msgspec.Struct, frozen=True):
     year: int
     number: str | None  # None: withheld from this reader
     awarded_on: date
+    status: str  # in_force | annulled
+    handed_over_on: date | None  # the original
+    duplicates: int  # issued so far
+    annulled_on: date | None
 
 
 class OutcomeLine(msgspec.Struct, frozen=True):
@@ -229,14 +233,18 @@ def _candidatures(learner: Learner) -> list[CandidatureLine]:
 def _diplomas(learner: Learner) -> list[DiplomaLine]:
     return [
         DiplomaLine(
-            key,
-            each.version,
-            each.enrolment,
-            each.register.delegation,
-            each.register.kind,
-            each.register.year,
-            each.number,
-            each.awarded_on,
+            diploma=key,
+            version=each.version,
+            enrolment=each.enrolment,
+            delegation=each.register.delegation,
+            diploma_kind=each.register.kind,
+            year=each.register.year,
+            number=each.number,
+            awarded_on=each.awarded_on,
+            status=each.status,
+            handed_over_on=each.handed_over.get(0),
+            duplicates=len(each.duplicates),
+            annulled_on=each.annulled_on,
         )
         for key, each in learner.diploma.diplomas.items()
     ]
@@ -280,7 +288,7 @@ def rows_of(stream: UUID, learner: Any, _opened: Opened) -> list[Row]:
 
 VIEW: Final = StreamView(
     name="learner_record",
-    version=2,  # since release 2: whose learner it is
+    version=3,  # since release 3: a diploma's status and copies
     kinds=frozenset({"learner"}),
     columns=(
         Column("version", "integer", required=True),
@@ -316,9 +324,9 @@ VIEW: Final = StreamView(
 
 # ── queries ──
 
-ONE: Final[LiteralString] = "select record from views.learner_record_v2 where stream = %(stream)s"
+ONE: Final[LiteralString] = "select record from views.learner_record_v3 where stream = %(stream)s"
 LIST: Final[LiteralString] = """
-select record from views.learner_record_v2
+select record from views.learner_record_v3
  where (%(after)s::uuid is null or stream > %(after)s)
    and (%(centre)s::uuid is null or centre = %(centre)s)
    and (%(season)s::integer is null or enrolled_season = %(season)s)

@@ -15,9 +15,18 @@ import psycopg
 from psycopg_pool import ConnectionPool
 
 from domain.access import Reach
-from projections import ALL_VIEWS, audit_trail, group_register, learner_directory, learner_record, timeline
+from projections import (
+    ALL_VIEWS,
+    audit_trail,
+    diploma_register,
+    group_register,
+    learner_directory,
+    learner_record,
+    timeline,
+)
 from projections.audit_trail import Trace
 from projections.connections import asked
+from projections.diploma_register import RegisteredDiploma
 from projections.group_register import RegisteredGroup
 from projections.learner_directory import Found, SearchPlace
 from projections.learner_record import LearnerRecord
@@ -124,6 +133,29 @@ class Views:
         parameters = {"after": after, "limit": limit, "centre": centre, "season": season, **parameters_of(reach)}
         rows, position, _ = self._ask(group_register.VIEW.name, query, parameters)
         return Answer([group_register.group_of(row) for row in rows], position)
+
+    # ── diplomas ──
+
+    def diploma(self, diploma: UUID) -> Answer[RegisteredDiploma | None]:
+        """The diploma as the register has it; None where the view has no such diploma."""
+        return self._one_diploma(diploma_register.ONE, {"diploma": diploma})
+
+    def diploma_numbered(
+        self, number: str, *, delegation: UUID, kind: str, year: int
+    ) -> Answer[RegisteredDiploma | None]:
+        """The diploma that has or had this number in this register. number: folded, as it is claimed."""
+        register = {"delegation": delegation, "kind": kind, "year": year}
+        return self._one_diploma(diploma_register.BY_NUMBER, {"number": number, **register})
+
+    def diploma_register(self, *, after: UUID | None = None, limit: int = 50) -> Answer[list[RegisteredDiploma]]:
+        """Every diploma in the order of their ids, after one of them."""
+        parameters = {"after": after, "limit": limit}
+        rows, position, _ = self._ask(diploma_register.VIEW.name, diploma_register.LIST, parameters)
+        return Answer([diploma_register.diploma_of(row) for row in rows], position)
+
+    def _one_diploma(self, query: LiteralString, parameters: Mapping[str, Any]) -> Answer[RegisteredDiploma | None]:
+        rows, position, _ = self._ask(diploma_register.VIEW.name, query, parameters)
+        return Answer(diploma_register.diploma_of(rows[0]) if rows else None, position)
 
     # ── what happened ──
 

@@ -64,7 +64,7 @@ BY: Final = By(actor=UUID(int=1), role="caseworker", org=NIL, src="import")
 OFFICER: Final = By(actor=UUID(int=2), role="data_protection_officer", org=NIL, src="console")
 RECORD: Final = """
 select stream, status, file_number, season, province, enrolled_season, centre, convention, flags
-  from views.learner_record_v2 where stream = any(%s) order by stream
+  from views.learner_record_v3 where stream = any(%s) order by stream
 """
 # What the audit trail tells of them, by tag: an erasure adds its own acts and takes nothing away.
 ENTRIES: Final = """

@@ -219,7 +219,7 @@ def clear_columns(dsn: str) -> list[tuple[Any, ...]]:
     with psycopg.connect(dsn) as connection:
         rows = connection.execute(
             "select stream, status, file_number, season, province, enrolled_season, centre, convention, flags"
-            " from views.learner_record_v2 order by stream"
+            " from views.learner_record_v3 order by stream"
         ).fetchall()
         rows += connection.execute(
             "select tag, count(*) from views.entries_v1 where tag !~ 'eras' group by tag order by tag"

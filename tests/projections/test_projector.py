@@ -238,7 +238,7 @@ def test_a_second_projector_stands_by_until_the_first_is_gone(
 def test_two_releases_project_side_by_side_on_their_own_tables(
     event_log: EventLog, open_projector: OpenProjector, log_dsn: str
 ) -> None:
-    newer: View = msgspec.structs.replace(learner_record.VIEW, version=3)
+    newer: View = msgspec.structs.replace(learner_record.VIEW, version=learner_record.VIEW.version + 1)
     old, new = open_projector(), open_projector(views=[newer, learner_directory.VIEW, entries.VIEW])
     store(event_log, EVERY_EVENT[:12])
     assert old.step() == 12

@@ -292,7 +292,7 @@ def test_no_name_stands_in_the_entries(event_log: EventLog, projector: Projector
     store(event_log, EVERY_EVENT)
     projector.catch_up()
     with psycopg.connect(log_dsn) as connection:
-        for table in ("entries_v1", "learner_record_v2"):
+        for table in ("entries_v1", "learner_record_v3"):
             text = str(connection.execute(f"select t::text from views.{table} t".encode()).fetchall())
             for name in ("Amina", "أمينة", "Bensalem", "R130045678", "Atlas Confection", "+212612345678"):
                 assert name not in text
@@ -328,7 +328,7 @@ def test_views_that_no_projector_has_made_yet_say_so(views: Views) -> None:
     for ask in (views.learner_record, views.timeline, views.audit_trail):
         with pytest.raises(NotLive):
             ask(AMINA)
-    with pytest.raises(NotLive, match="learner_record, learner_directory, group_register, entries"):
+    with pytest.raises(NotLive, match="learner_record, learner_directory, group_register, diploma_register, entries"):
         views.require_live()
     assert views.parked() == []
 

@@ -27,7 +27,7 @@ from projections.rebuild import Differs, RebuildRunning, alone, rebuild
 from projections.retiring import Leftover, leftovers, retire
 from projections.tables import untended
 from runtime.store import EventLog
-from tests.projections import release_1
+from tests.projections import release_1, release_2
 from tests.projections.conftest import SECONDS, OpenProjector, followed
 from tests.projections.log_of import OpenedMeans, all_rows, identified, learner, paths, rows, store
 
@@ -37,10 +37,10 @@ BUILT_SECONDS = 45  # most that starting processes and building takes on a busy 
 
 
 @pytest.fixture
-def old(web_dsn: str) -> Iterator[release_1.Reader]:
-    """Release 1's views as its web process reads them."""
+def old(web_dsn: str) -> Iterator[release_2.Reader]:
+    """Release 2's views as its web process reads them."""
     with ConnectionPool(web_dsn, kwargs={"autocommit": True}, min_size=1, max_size=4, open=True) as pool:
-        yield release_1.Reader(pool)
+        yield release_2.Reader(pool)
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def is_live(views: Views) -> bool:
     return all(lag.status == "live" for lag in views.lag())
 
 
-def see(old: release_1.Reader, new: Views, position: int, who: UUID, name: str) -> bool:
+def see(old: release_2.Reader, new: Views, position: int, who: UUID, name: str) -> bool:
     """Both releases show a learner written at this position to who asks for at least it; False: the new is building."""
     assert old.wait_for(position, timeout=SECONDS)
     seen = old.record(who)
@@ -87,7 +87,7 @@ def see(old: release_1.Reader, new: Views, position: int, who: UUID, name: str) 
 @pytest.mark.parametrize("longest", [2**62, 10], ids=["the projector builds it", "a rebuild builds it"])
 def test_two_releases_serve_side_by_side_until_the_first_ends(
     event_log: EventLog,
-    old: release_1.Reader,
+    old: release_2.Reader,
     views: Views,
     projector_dsn: str,
     means: OpenMeans,
@@ -96,24 +96,24 @@ def test_two_releases_serve_side_by_side_until_the_first_ends(
     longest: int,
 ) -> None:
     store(event_log, paths(3))
-    with ExitStack() as release_2:
-        with followed(projector_dsn, means(), views=release_1.VIEWS):
+    with ExitStack() as release_3:
+        with followed(projector_dsn, means(), views=release_2.VIEWS):
             assert old.wait_for(event_log.max_position(), timeout=SECONDS)
             with pytest.raises(NotLive):
                 views.learner_record(learner(0))
-            release_2.enter_context(followed(projector_dsn, means(), build=builder.build, longest=longest))
+            release_3.enter_context(followed(projector_dsn, means(), build=builder.build, longest=longest))
             seen = [write_and_see(event_log, old, views, number) for number in range(100, 100 + WRITES)]
             wait_until(lambda: is_live(views))
             seen += [write_and_see(event_log, old, views, number) for number in range(200, 200 + WRITES)]
             assert seen == sorted(seen), "once it is live it stays so"
             assert seen[-WRITES:] == [True] * WRITES
-            assert retire(projector_dsn) == ([], [left(view, tended=True) for view in reversed(release_1.OWN)])
-            assert parities(projector_dsn, means, release_1.OWN) == {"equal"}
-        old_rows = {view.id: rows(log_dsn, view) for view in release_1.OWN}
+            assert retire(projector_dsn) == ([], [left(view, tended=True) for view in reversed(release_2.OWN)])
+            assert parities(projector_dsn, means, release_2.OWN) == {"equal"}
+        old_rows = {view.id: rows(log_dsn, view) for view in release_2.OWN}
         last = store(event_log, [identified(300)])
-        assert views.wait_for(last, timeout=SECONDS), "release 2 goes on with what both share"
-        assert {view.id: rows(log_dsn, view) for view in release_1.OWN} == old_rows, "nobody writes what nobody tends"
-        assert retire(projector_dsn) == ([left(view) for view in reversed(release_1.OWN)], [])
+        assert views.wait_for(last, timeout=SECONDS), "release 3 goes on with what both share"
+        assert {view.id: rows(log_dsn, view) for view in release_2.OWN} == old_rows, "nobody writes what nobody tends"
+        assert retire(projector_dsn) == ([left(view) for view in reversed(release_2.OWN)], [])
         assert retire(projector_dsn) == ([], [])
         assert views.learner_record(learner(300)).value is not None
         with pytest.raises(NotLive):
@@ -121,7 +121,7 @@ def test_two_releases_serve_side_by_side_until_the_first_ends(
     assert parities(projector_dsn, means, ALL_VIEWS) == {"equal"}
 
 
-def write_and_see(event_log: EventLog, old: release_1.Reader, views: Views, number: int) -> bool:
+def write_and_see(event_log: EventLog, old: release_2.Reader, views: Views, number: int) -> bool:
     """Another learner is written, and seen in both releases by who asks for at least that position."""
     name = f"Yassine{number}"
     return see(old, views, store(event_log, [identified(number, name)]), learner(number), name)
@@ -226,7 +226,8 @@ def asked_again(builder: Builder) -> bool:
 
 
 def test_a_later_release_s_versions_are_not_left_over(open_projector: OpenProjector, projector_dsn: str) -> None:
-    open_projector().step()
+    known = {view.name for view in release_1.VIEWS}
+    open_projector(views=[view for view in ALL_VIEWS if view.name in known]).step()
     assert retire(projector_dsn, release_1.VIEWS) == ([], [])
 
 

@@ -15,12 +15,12 @@ import pytest
 import projections
 from domain.sealed import tag_of
 from domain.streams import EVENTS, KINDS
-from projections import ALL_VIEWS, audit_trail, entries, learner_directory, learner_record, timeline
+from projections import ALL_VIEWS, audit_trail, diploma_register, entries, learner_directory, learner_record, timeline
 from projections.copying import copy_bytes, stream_place, types
 from projections.view import EntryView, StreamView, View
 from runtime.store import EventLog
 from tests.examples.commands import COMMANDS
-from tests.projections import release_1
+from tests.projections import release_1, release_2
 from tests.projections.conftest import OpenProjector
 from tests.projections.log_of import EVERY_EVENT, identified, rows, store
 
@@ -34,7 +34,7 @@ def digest(found: list[tuple[Any, ...]]) -> str:
     return hashlib.sha256("\n".join(map(repr, found)).encode()).hexdigest()
 
 
-@pytest.mark.parametrize("view", [*ALL_VIEWS, *release_1.OWN], ids=lambda view: view.id)
+@pytest.mark.parametrize("view", [*ALL_VIEWS, *release_1.OWN, *release_2.OWN], ids=lambda view: view.id)
 def test_other_rows_need_another_version(
     event_log: EventLog, open_projector: OpenProjector, log_dsn: str, view: View
 ) -> None:
@@ -107,6 +107,7 @@ def test_queries_read_the_tables_of_this_release() -> None:
     queries = {
         learner_record.VIEW.id: (learner_record.ONE, learner_record.LIST),
         learner_directory.VIEW.id: (learner_directory.BY_LIKENESS, learner_directory.BY_PART),
+        diploma_register.VIEW.id: (diploma_register.ONE, diploma_register.BY_NUMBER, diploma_register.LIST),
         entries.VIEW.id: (timeline.QUERY, audit_trail.QUERY),
     }
     for view, texts in queries.items():
