@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import re
+import ssl
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +18,7 @@ from runtime.master_key import master_key_of
 
 DEVELOPMENT_ISSUER: Final = "urn:forsa:development"
 LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
+_BROKER: Final = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}", re.ASCII)
 
 
 class SettingsError(Exception):
@@ -50,6 +53,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     drain_seconds: int = 0
     metrics_host: str = "127.0.0.1"
     metrics_port: int = 0
+    kafka_bootstrap: str = ""
+    kafka_replication: int = 3
+    kafka_ca_file: str = ""
+    kafka_user: str = ""
+    kafka_password: str = ""
 
     def __repr__(self) -> str:
         """Never the content: it holds passwords and the master key. `describe` says what may be said."""
@@ -79,6 +87,8 @@ def read_settings(environ: Mapping[str, str], needs: Sequence[str] = ()) -> Sett
     given = {name: text for name, text in environ.items() if name.startswith("FORSA_") and text}
     if (fallback := environ.get("DATABASE_URL")) and "FORSA_DATABASE_URL_FILE" not in given:
         given.setdefault("FORSA_DATABASE_URL", fallback)
+    if brokers := environ.get("KAFKA_BOOTSTRAP"):
+        given.setdefault("FORSA_KAFKA_BOOTSTRAP", brokers)
     errors = [_unknown(name) for name in sorted(given.keys() - KNOWN)]
     given, more = _with_files(given)
     errors += more
@@ -127,7 +137,7 @@ def _together(given: Mapping[str, str]) -> list[str]:
     keys = _database_of(given.get("FORSA_KEYS_DATABASE_URL", ""))
     if keys and keys in {_database_of(text) for name, text in given.items() if name in LOG_URLS}:
         errors.append("FORSA_KEYS_DATABASE_URL is the log's database: keys stand in a database of their own")
-    return errors + _issuer_together(given)
+    return errors + _issuer_together(given) + _kafka_together(given)
 
 
 def _issuer_together(given: Mapping[str, str]) -> list[str]:
@@ -146,6 +156,32 @@ def _issuer_together(given: Mapping[str, str]) -> list[str]:
     if sources and not production:
         errors.append(f"FORSA_TOKEN_ISSUER is not set: {sources[0]} names the keys of an issuer")
     return errors
+
+
+def _kafka_together(given: Mapping[str, str]) -> list[str]:
+    """What is wrong with what is said of Kafka: one copy is none, and a password in the clear is everybody's."""
+    errors = []
+    user = "FORSA_KAFKA_USER" in given
+    password = not given.keys().isdisjoint({"FORSA_KAFKA_PASSWORD", "FORSA_KAFKA_PASSWORD_FILE"})
+    if user and not password:
+        errors.append("FORSA_KAFKA_PASSWORD is not set: FORSA_KAFKA_USER logs in with it (or take the user out)")
+    if password and not user:
+        errors.append("FORSA_KAFKA_USER is not set: FORSA_KAFKA_PASSWORD is somebody's (or take the password out)")
+    away = any(
+        _host_of(each) not in LOOPBACK for each in given.get("FORSA_KAFKA_BOOTSTRAP", "localhost:9092").split(",")
+    )
+    if user and away and "FORSA_KAFKA_CA_FILE" not in given:
+        errors.append(
+            "FORSA_KAFKA_CA_FILE is not set: a password leaves this machine by TLS only; name the authority's PEM file"
+        )
+    production = given.get("FORSA_TOKEN_ISSUER", DEVELOPMENT_ISSUER) != DEVELOPMENT_ISSUER
+    if production and given.get("FORSA_KAFKA_REPLICATION") == "1":
+        errors.append("FORSA_KAFKA_REPLICATION is 1, for development only: 3, or take FORSA_TOKEN_ISSUER out")
+    return errors
+
+
+def _host_of(address: str) -> str:
+    return address.strip().rpartition(":")[0].strip("[]")
 
 
 def _unknown(name: str) -> str:
@@ -194,6 +230,23 @@ def _jwks_url(text: str) -> str:
     if not (readable and parts.hostname and (parts.scheme == "https" or alone)) or "@" in parts.netloc or "#" in text:
         raise ValueError("is not an https address such as https://login.example.ma/keys.json (http: this machine only)")
     return text
+
+
+def _brokers(text: str) -> str:
+    """Addresses of brokers, as clients take them."""
+    addresses = [each.strip() for each in text.split(",")]
+    if not all(_BROKER.fullmatch(each) and int(each.rpartition(":")[2]) in range(1, 65536) for each in addresses):
+        raise ValueError("is not a broker's address such as kafka-1.example.ma:9093 (several: with commas)")
+    return ",".join(addresses)
+
+
+def _authorities(path: str) -> str:
+    """A file of certificates that vouch for others."""
+    try:
+        ssl.create_default_context(cafile=path)
+    except OSError as wrong:  # ssl.SSLError is one: a file without a certificate
+        raise ValueError(f"names no readable file of PEM certificates ({type(wrong).__name__})") from None
+    return path
 
 
 def _between(low: int, high: int) -> Callable[[str], int]:
@@ -250,7 +303,16 @@ SETTINGS: Final = (
     Setting("FORSA_DRAIN_SECONDS", "how long /readyz says no before a stop refuses connections", _between(0, 60), 0),
     Setting("FORSA_METRICS_HOST", "address the metrics are served on", str, "127.0.0.1"),
     Setting("FORSA_METRICS_PORT", "port of /metrics, for Prometheus; absent: none", _between(1, 65535), 0),
+    Setting("FORSA_KAFKA_BOOTSTRAP", "Kafka's brokers, host:port with commas (else KAFKA_BOOTSTRAP)", _brokers),
+    Setting(
+        "FORSA_KAFKA_REPLICATION", "copies of each topic; 1 only where losing it matters to nobody", _between(1, 9), 3
+    ),
+    Setting("FORSA_KAFKA_CA_FILE", "authorities of the brokers' certificates, PEM: TLS; absent: none", _authorities),
+    Setting("FORSA_KAFKA_USER", "who logs in at the brokers (SCRAM-SHA-512)", str),
+    Setting("FORSA_KAFKA_PASSWORD", "that user's password", str, "", _is_set),
 )
 LOG_URLS: Final = {"FORSA_DATABASE_URL", "FORSA_PROJECTOR_DATABASE_URL", "FORSA_OWNER_DATABASE_URL"}
-SECRETS: Final = ("FORSA_MASTER_KEY", "FORSA_KEYS_DATABASE_URL", *sorted(LOG_URLS))  # or a file: NAME_FILE
+SECRETS: Final = (  # or a file: NAME_FILE
+    "FORSA_MASTER_KEY", "FORSA_KEYS_DATABASE_URL", *sorted(LOG_URLS), "FORSA_KAFKA_PASSWORD",
+)  # fmt: skip
 KNOWN: Final = {setting.name for setting in SETTINGS} | {f"{name}_FILE" for name in SECRETS}

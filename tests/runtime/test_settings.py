@@ -89,14 +89,17 @@ def test_the_master_key_may_stand_in_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", SECRETS)
 def test_every_secret_may_stand_in_a_file(name: str, tmp_path: Path) -> None:
     text = {**dict.fromkeys(SECRETS, LOG), **FULL}[name]
+    whose = {"FORSA_KAFKA_USER": "forsa"} if name == "FORSA_KAFKA_PASSWORD" else {}
     file = tmp_path / "secret"
     file.write_text(f"{text}\n")
     field = next(setting.field for setting in SETTINGS if setting.name == name)
-    from_file = getattr(read_settings({f"{name}_FILE": str(file)}, [name]), field)
-    assert from_file == getattr(read_settings({name: text}, [name]), field)
-    assert errors_of({name: text, f"{name}_FILE": str(file)}) == (f"{name} and {name}_FILE are both set: keep one",)
+    from_file = getattr(read_settings({f"{name}_FILE": str(file)} | whose, [name]), field)
+    assert from_file == getattr(read_settings({name: text} | whose, [name]), field)
+    assert errors_of({name: text, f"{name}_FILE": str(file)} | whose) == (
+        f"{name} and {name}_FILE are both set: keep one",
+    )
     file.write_bytes(b"\xff hidden")
-    (error,) = errors_of({f"{name}_FILE": str(file)})
+    (error,) = errors_of({f"{name}_FILE": str(file)} | whose)
     assert error == f"{name}_FILE cannot be read (UnicodeDecodeError)"
 
 
@@ -158,6 +161,52 @@ def test_keys_come_from_nowhere_else(url: str) -> None:
     (error,) = errors_of({"FORSA_TOKEN_ISSUER": "https://login.example", "FORSA_TOKEN_JWKS_URL": url})
     assert error.startswith("FORSA_TOKEN_JWKS_URL is not an https address")
     assert "hidden" not in error
+
+
+def test_kafka_is_where_either_variable_says() -> None:
+    assert read_settings({}).kafka_bootstrap == ""
+    assert read_settings({"KAFKA_BOOTSTRAP": "127.0.0.1:9092"}).kafka_bootstrap == "127.0.0.1:9092"
+    both = {"KAFKA_BOOTSTRAP": "127.0.0.1:9092", "FORSA_KAFKA_BOOTSTRAP": "a.example:9093, [2001:db8::1]:9093"}
+    assert read_settings(both).kafka_bootstrap == "a.example:9093,[2001:db8::1]:9093"
+    assert read_settings({}).kafka_replication == 3
+
+
+@pytest.mark.parametrize(
+    "text", ["kafka", "kafka:", ":9092", "kafka:0", "kafka:65536", "http://kafka:9092", "a:1,,b:2"]
+)
+def test_kafka_is_at_addresses_only(text: str) -> None:
+    (error,) = errors_of({"FORSA_KAFKA_BOOTSTRAP": text})
+    assert error.startswith("FORSA_KAFKA_BOOTSTRAP is not a broker's address such as")
+
+
+AWAY = {"FORSA_KAFKA_BOOTSTRAP": "localhost:9092,kafka.example:9093"}
+LOGIN = {"FORSA_KAFKA_USER": "forsa", "FORSA_KAFKA_PASSWORD": "hidden"}
+REAL_ISSUER = {"FORSA_TOKEN_ISSUER": "https://login.example", "FORSA_TOKEN_JWKS_FILE": "keys.json"}
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({**AWAY, **LOGIN}, "FORSA_KAFKA_CA_FILE is not set: a password leaves this machine by TLS only"),
+        ({"FORSA_KAFKA_USER": "forsa"}, "FORSA_KAFKA_PASSWORD is not set"),
+        ({"FORSA_KAFKA_PASSWORD": "hidden"}, "FORSA_KAFKA_USER is not set"),
+        ({**REAL_ISSUER, "FORSA_KAFKA_REPLICATION": "1"}, "FORSA_KAFKA_REPLICATION is 1, for development only"),
+        ({"FORSA_KAFKA_REPLICATION": "0"}, "FORSA_KAFKA_REPLICATION must be a whole number"),
+        ({"FORSA_KAFKA_CA_FILE": "/dev/null"}, "FORSA_KAFKA_CA_FILE names no readable file of PEM certificates"),
+        ({"FORSA_KAFKA_CA_FILE": "/none"}, "FORSA_KAFKA_CA_FILE names no readable file of PEM certificates"),
+    ],
+)
+def test_kafka_is_entered_safely_or_not_at_all(given: dict[str, str], named: str) -> None:
+    (error,) = errors_of(given)
+    assert error.startswith(named)
+    assert "hidden" not in error
+
+
+def test_a_password_on_this_machine_needs_no_tls() -> None:
+    for here in ("localhost:9092", "127.0.0.1:9092,[::1]:9093"):
+        settings = read_settings({"FORSA_KAFKA_BOOTSTRAP": here, **LOGIN, "FORSA_KAFKA_REPLICATION": "1"})
+        assert (settings.kafka_user, settings.kafka_replication) == ("forsa", 1)
+        assert "hidden" not in str(describe(settings))
 
 
 def test_what_is_shown_holds_no_secret() -> None:
