@@ -29,7 +29,11 @@ from tests.examples.people import EN_AGENT, id_of
 from tests.projections.log_of import learner, paths, store
 
 DAY: Final = date(2026, 7, 1)
-REGISTER: Final[dict[str, Any]] = {"delegation": DIPLOMA_AWARDED.register.delegation, "kind": "vocational_diploma", "year": 2026}
+REGISTER: Final[dict[str, Any]] = {
+    "delegation": DIPLOMA_AWARDED.register.delegation,
+    "kind": "vocational_diploma",
+    "year": 2026,
+}
 
 
 def said(event_class: type[Event], day: int, **fields: Any) -> tuple[UUID, Event]:
