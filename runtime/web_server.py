@@ -49,19 +49,24 @@ class OneLog(Logger):  # type: ignore[misc]  # gunicorn ships no types
 
 
 class Stopping:
-    """Whether the server was asked to end: one byte that the master sets and its workers see."""
+    """Whether the server was asked to end, or this worker alone: one byte that the master sets and its workers see."""
 
     def __init__(self) -> None:
         """Made before the fork, so that they share it."""
         self._byte = mmap.mmap(-1, 1)
+        self._here = False
 
     def __call__(self) -> bool:
         """True from the moment it was asked."""
-        return self._byte[0] == 1
+        return self._here or self._byte[0] == 1
 
     def begin(self) -> None:
         """It was asked now."""
         self._byte[0] = 1
+
+    def begin_here(self) -> None:
+        """This process was asked now: its master is gone, or goes on with another."""
+        self._here = True
 
 
 class Master(Arbiter):  # type: ignore[misc]  # gunicorn ships no types

@@ -49,6 +49,11 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no ty
         conn.sock.reading_until = None
         super().enqueue_req(conn)
 
+    def handle_exit(self, number: int, frame: Any) -> None:
+        """Whoever waits for what may come is answered at once, so that the requests under way end."""
+        self.app.stopping.begin_here()
+        super().handle_exit(number, frame)
+
     def handle_error(self, _request: Any, client: Any, _address: Any, error: Exception) -> None:
         """The client has a problem to read; the line says the class alone, since a message repeats what was sent."""
         from api.unread import INTERNAL, answer_to_unread

@@ -31,7 +31,7 @@ from runtime.wiring import Forsa, api_parts, compose
 NOW: Final = datetime(2026, 11, 22, 10, tzinfo=UTC)
 ROLES: Final = (
     "caseworker", "educator", "coordinator", "counsellor", "provincial_directorate", "aref", "ministry", "auditor",
-    "en_agent", "accountant", "data_protection_officer", "operator",
+    "en_agent", "accountant", "data_protection_officer", "operator", "partner",
 )  # fmt: skip
 ORGANISATIONS: Final = {
     "association": "association",
@@ -47,6 +47,7 @@ ORGANISATION_OF: Final = {
     "operator": "ministry",
     "auditor": "ministry",
     "en_agent": "delegation",
+    "partner": "delegation",
 }
 
 
