@@ -1,8 +1,8 @@
 """How far each feed's topic is known to have it, and the one session that may publish a feed.
 
-The session holds the feed's advisory lock on the primary; rows are read and progress is moved on it, so whoever has lost
-the lock can do neither. Progress moves by compare-and-set and need not reach the disk at once: what a crash takes back
-is published again, under the same ids.
+The session holds the feed's advisory lock on the primary; rows are read and progress is moved on it, so whoever has
+lost the lock can do neither. Progress moves by compare-and-set and need not reach the disk at once: what a crash takes
+back is published again, under the same ids.
 """
 
 from __future__ import annotations
@@ -182,7 +182,8 @@ union all select stands_until from records.feed_epochs where feed = %(feed)s and
 """
 _PUBLISHED: Final[LiteralString] = """
 select feed, topic, done.epoch, done.sequence, done.refused,
-    (select coalesce(sum(greatest(last - case when each.epoch = done.epoch then done.sequence else 0 end, 0)), 0)::bigint
+    (select coalesce(
+         sum(greatest(last - case when each.epoch = done.epoch then done.sequence else 0 end, 0)), 0)::bigint
        from (select epoch, stands_until as last from records.feed_epochs where feed = feeds.feed
              union all select feeds.epoch, feeds.sequence) each
       where each.epoch >= done.epoch),
