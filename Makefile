@@ -26,8 +26,8 @@ PACKAGES := $(wildcard domain projections api consumers runtime bench examples t
 help:  ## list these targets
 	@grep -hE '^[a-z]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 8
 
-run: $(RUN_OK)  ## start Forsa here: database, web server, projector, demo data when empty
-	@$(BIN)/python -m runtime.cli run
+run: $(RUN_OK)  ## start Forsa here: database, web server, projector, demo data when empty; KAFKA=yes publishes to Kafka too
+	@$(BIN)/python -m runtime.cli run $(if $(KAFKA),--kafka)
 
 test: $(DEV_OK)  ## every test against a real PostgreSQL; ARGS="-k word" narrows
 	@$(call WITH_PG,var/testpg --fast) $(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)

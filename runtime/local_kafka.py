@@ -23,10 +23,11 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType
 from typing import Final, Self
@@ -35,6 +36,8 @@ from runtime.kafka_jars import NoKafkaError, find_lack, java, version
 
 START_SECONDS: Final = 60
 END_SECONDS: Final = 30
+WATCH_SECONDS: Final = 0.1
+PAUSE_SECONDS: Final = 2.0
 # Below Linux's range for outgoing connections: one of those could take the port while a broker restarts.
 PORTS: Final = range(30_000, 32_700)
 SETTINGS: Final[Mapping[str, str]] = {
@@ -56,6 +59,8 @@ SETTINGS: Final[Mapping[str, str]] = {
     "broker.heartbeat.interval.ms": "500",
 }
 WHEEL_LACKS: Final = "the wheel's broker keeps nothing over a restart and compacts nothing"
+
+_log = logging.getLogger(__name__)
 
 
 class LocalKafka:
@@ -80,12 +85,21 @@ class LocalKafka:
         """Its address, as clients take it."""
         return f"127.0.0.1:{(self.directory / 'port').read_text()}"
 
-    def start(self) -> Self:
-        """The broker's port answers. Raises NoKafkaError where it does not within a minute."""
+    @property
+    def is_running(self) -> bool:
+        """Whether its process is there."""
+        return self._process is not None and self._process.poll() is None
+
+    def prepare(self) -> list[str]:
+        """Its programs, address and disk are there; the command line that `start` runs. Raises NoKafkaError."""
         self.directory.mkdir(parents=True, exist_ok=True)
         if not (self.directory / "port").exists():
             (self.directory / "port").write_text(str(_free_port()))
-        command = _wheel_command(self.bootstrap, self.lack) if self.lack else self._java_command()
+        return _wheel_command(self.bootstrap, self.lack) if self.lack else self._java_command()
+
+    def start(self) -> Self:
+        """The broker's port answers. Raises NoKafkaError where it does not within a minute."""
+        command = self.prepare()
         tool = shutil.which("setpriv")
         tied = [tool, "--pdeathsig", "KILL", "--"] if tool else []
         with (self.directory / "log").open("ab") as log:
@@ -120,7 +134,7 @@ class LocalKafka:
         self.stop()
 
     def _send(self, number: signal.Signals) -> None:
-        if self._process and self._process.poll() is None:
+        if self._process and self.is_running:
             self._process.send_signal(number)
 
     def _end(self, number: signal.Signals) -> None:
@@ -208,13 +222,30 @@ def _answers(host: str, port: int) -> bool:
 
 
 @contextmanager
-def kafka_at(directory: Path, environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """(address, what it is) of the broker KAFKA_BOOTSTRAP names, else of one that runs here until the block's end."""
-    if given := environ.get("KAFKA_BOOTSTRAP"):
-        yield given, "the broker KAFKA_BOOTSTRAP names"
-        return
-    with LocalKafka(directory) as broker:
-        yield broker.bootstrap, broker.name
+def kept_running(directory: Path) -> Iterator[LocalKafka]:
+    """A broker comes up in the background, and again whenever it dies, until the block ends. Raises NoKafkaError."""
+    broker, stop = LocalKafka(directory), threading.Event()
+    broker.prepare()
+    keeper = threading.Thread(target=_keep, args=(broker, stop), name="kafka", daemon=True)
+    keeper.start()
+    try:
+        yield broker
+    finally:
+        stop.set()
+        keeper.join()
+
+
+def _keep(broker: LocalKafka, stop: threading.Event) -> None:
+    pause_seconds = 0.0
+    while not stop.wait(pause_seconds):
+        pause_seconds = WATCH_SECONDS
+        if not broker.is_running:
+            try:
+                broker.start()
+            except NoKafkaError as error:
+                _log.error("%s", error)
+                pause_seconds = PAUSE_SECONDS  # a full disk or a taken port stays so for a while
+    broker.stop()
 
 
 def run_with_kafka(directory: Path, command: Sequence[str]) -> int:
@@ -232,10 +263,12 @@ def run_with_kafka(directory: Path, command: Sequence[str]) -> int:
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, pass_on)
-    with kafka_at(directory, os.environ) as (bootstrap, _):
+    given = os.environ.get("KAFKA_BOOTSTRAP")
+    with nullcontext() if given else LocalKafka(directory) as broker:
+        address = {"KAFKA_BOOTSTRAP": broker.bootstrap} if broker else {}
         tool = shutil.which("setpriv")
         tied = [tool, "--pdeathsig", "TERM", "--"] if tool else []
-        children.append(subprocess.Popen([*tied, *command], env=os.environ | {"KAFKA_BOOTSTRAP": bootstrap}))
+        children.append(subprocess.Popen([*tied, *command], env=os.environ | address))
         code = children[0].wait()
         return code if code >= 0 else 128 - code
 

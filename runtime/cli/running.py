@@ -32,8 +32,9 @@ DEFAULT_PORT: Final = 8000
 @click.option("--directory", default="var", show_default=True, type=click.Path(path_type=Path), help="Data and keys.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Of the web server; else FORSA_PORT, else a free one.")
 @click.option("--workers", default=2, show_default=True, type=click.IntRange(1, 64), help="Web processes.")
+@click.option("--kafka", is_flag=True, help="Publish to Kafka too: KAFKA_BOOTSTRAP's, else a broker of our own.")
 @click.option("--demo/--no-demo", default=True, show_default=True, help="Load the invented centre into an empty log.")
-def run_command(directory: Path, port: int | None, workers: int, demo: bool) -> None:
+def run_command(directory: Path, port: int | None, workers: int, kafka: bool, demo: bool) -> None:
     """Start a database (unless DATABASE_URL or FORSA_DATABASE_URL names one), the web server and the projector.
 
     Ctrl-C or SIGTERM ends all of it. Settings are left in DIRECTORY/settings.env, tokens in DIRECTORY/dev-tokens.env.
@@ -44,22 +45,22 @@ def run_command(directory: Path, port: int | None, workers: int, demo: bool) -> 
     given = {name: text for name, text in os.environ.items() if text}
     configure_logging(given.get("FORSA_LOG_FORMAT", "console"))
     directory.mkdir(parents=True, exist_ok=True)
-    with _alone(directory), _server_url(directory, given) as server_url:
-        settings, variables = _prepared(directory, given, server_url, port)
+    with _alone(directory), _server_url(directory, given) as server_url, _kafka(directory, given, kafka) as brokers:
+        settings, variables = _prepared(directory, given | brokers, server_url, port)
         environment = {name: text for name, text in os.environ.items() if name != "DATABASE_URL"} | variables
-        children = _children(environment, workers)
+        children = _children(environment, workers, kafka)
         try:
-            _come_up(directory, settings, children, stop, demo)
+            _come_up(directory, settings, children, stop, demo, kafka)
         except BaseException:
             end_all(children)
             raise
         supervise(children, stop)
 
 
-def _own_metrics_port(environment: Mapping[str, str]) -> dict[str, str]:
-    """The projector's metrics stand on the port after the web's, where there is one."""
+def _own_metrics_port(environment: Mapping[str, str], place: int) -> dict[str, str]:
+    """The metrics of the web's neighbours stand on the ports after its own, where there is one."""
     port = environment.get("FORSA_METRICS_PORT", "")
-    return {"FORSA_METRICS_PORT": str(int(port) + 1)} if port.isdecimal() else {}
+    return {"FORSA_METRICS_PORT": str(int(port) + place)} if port.isdecimal() else {}
 
 
 @contextmanager
@@ -85,6 +86,28 @@ def _server_url(directory: Path, given: Mapping[str, str]) -> Iterator[str | Non
 
         with EmbeddedPostgres(directory / "postgres") as server:
             yield server.url()
+
+
+@contextmanager
+def _kafka(directory: Path, given: Mapping[str, str], wanted: bool) -> Iterator[dict[str, str]]:
+    """Where Kafka is, as settings; where none is named, a broker of our own comes up beside the rest. Raises Ended."""
+    if not wanted:
+        yield {}
+        return
+    from runtime.kafka_jars import NoKafkaError
+    from runtime.local_kafka import kept_running
+
+    # One copy of a topic is enough for development, and all that one broker can keep.
+    copies = {} if "FORSA_TOKEN_ISSUER" in given else {"FORSA_KAFKA_REPLICATION": "1"}
+    copies |= {name: text for name, text in given.items() if name.startswith("FORSA_KAFKA_")}
+    if named := given.get("FORSA_KAFKA_BOOTSTRAP") or given.get("KAFKA_BOOTSTRAP"):
+        yield {**copies, "FORSA_KAFKA_BOOTSTRAP": named}
+        return
+    try:
+        with kept_running(directory / "kafka") as broker:
+            yield {**copies, "FORSA_KAFKA_BOOTSTRAP": broker.bootstrap}
+    except NoKafkaError as lacking:
+        raise Ended(UNAVAILABLE, str(lacking), "Or leave --kafka out: the feed is served over HTTP too.") from None
 
 
 def _prepared(
@@ -131,15 +154,23 @@ def _is_free(host: str, port: int) -> bool:
     return True
 
 
-def _children(environment: Mapping[str, str], workers: int) -> list[Child]:
-    forsa = [sys.executable, "-m", "runtime.cli"]
+def _children(environment: Mapping[str, str], workers: int, kafka: bool) -> list[Child]:
+    commands = {"web": ["serve", "--workers", str(workers)], "projector": ["project"]}
+    if kafka:
+        commands |= {"publisher": ["publish"], "receipts": ["receive"]}
     return [
-        Child("web", [*forsa, "serve", "--workers", str(workers)], environment),
-        Child("projector", [*forsa, "project"], {**environment, **_own_metrics_port(environment)}),
+        Child(
+            name,
+            [sys.executable, "-m", "runtime.cli", *command],
+            {**environment, **_own_metrics_port(environment, place)},
+        )
+        for place, (name, command) in enumerate(commands.items())
     ]
 
 
-def _come_up(directory: Path, settings: Settings, children: list[Child], stop: threading.Event, demo: bool) -> None:
+def _come_up(
+    directory: Path, settings: Settings, children: list[Child], stop: threading.Event, demo: bool, kafka: bool
+) -> None:
     """The log has something in it, the web server is ready, and the operator was told how to reach it."""
     from runtime.health import address_of
     from runtime.wiring import compose
@@ -148,7 +179,7 @@ def _come_up(directory: Path, settings: Settings, children: list[Child], stop: t
     try:
         if demo:
             _load_demo_where_missing(forsa)
-        tokens = _tokens(directory, forsa)
+        tokens = _tokens(directory, forsa, {"KAFKA_BOOTSTRAP": settings.kafka_bootstrap} if kafka else {})
         _wait_until_ready(settings, children, stop)
         # A first look should show the demo. A view that takes longer does not hold the rest up.
         forsa.views.wait_for(forsa.event_log.max_position(), timeout=VIEWS_SECONDS)
@@ -158,7 +189,7 @@ def _come_up(directory: Path, settings: Settings, children: list[Child], stop: t
     if not stop.is_set():
         from runtime.cli.welcome import show_welcome
 
-        show_welcome(address, tokens, directory)
+        show_welcome(address, tokens, directory, settings.kafka_bootstrap if kafka else "")
 
 
 def _load_demo_where_missing(forsa: Forsa) -> None:
@@ -169,7 +200,7 @@ def _load_demo_where_missing(forsa: Forsa) -> None:
         load_demo(forsa)
 
 
-def _tokens(directory: Path, forsa: Forsa) -> dict[str, str]:
+def _tokens(directory: Path, forsa: Forsa, more: Mapping[str, str]) -> dict[str, str]:
     """A token a role, also left in a file for scripts; none where a real issuer is configured."""
     from runtime.cli.tokens import logins_by_role, tokens_for, variables_of
     from runtime.demo import places
@@ -181,7 +212,7 @@ def _tokens(directory: Path, forsa: Forsa) -> dict[str, str]:
         tokens = tokens_for(forsa, logins_by_role(forsa), hours=8)
     except DevelopmentRefused:
         return {}
-    base = {"BASE": address_of(forsa.settings)}
+    base = {"BASE": address_of(forsa.settings), **more}
     write_private(directory / TOKENS_FILE, env_lines(base | places(forsa) | variables_of(tokens)))
     return tokens
 

@@ -11,12 +11,13 @@ from rich.panel import Panel
 from runtime.development import TOKENS_FILE
 
 
-def show_welcome(address: str, tokens: dict[str, str], directory: Path) -> None:
-    """The address, a token a role and a first line for curl are on standard output."""
+def show_welcome(address: str, tokens: dict[str, str], directory: Path, kafka: str = "") -> None:
+    """The address, a token a role and a first line for curl are on standard output. kafka: its address, if any."""
     console = Console(highlight=False)
     start = f". {directory / TOKENS_FILE}"
     lines = [
         f"[bold]{address}[/bold]   manual: {address}/docs",
+        *([f"Kafka   {kafka}   ($KAFKA_BOOTSTRAP)"] if kafka else []),
         "The people and places in it are invented.",
         "",
         "In another terminal, for $BASE and a token a role:",

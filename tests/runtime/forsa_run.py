@@ -20,8 +20,8 @@ CLI = [sys.executable, "-m", "runtime.cli"]
 
 def clean_environment() -> dict[str, str]:
     """This process's environment without any setting of Forsa's."""
-    kept = {name: text for name, text in os.environ.items() if not name.startswith("FORSA_") and name != "DATABASE_URL"}
-    return kept | {"PYTHONPATH": str(ROOT)}
+    ours = ("FORSA_", "DATABASE_URL", "KAFKA_BOOTSTRAP")
+    return {name: text for name, text in os.environ.items() if not name.startswith(ours)} | {"PYTHONPATH": str(ROOT)}
 
 
 def until(is_so: Callable[[], object], seconds: float = 30) -> None:
@@ -76,7 +76,7 @@ class ForsaRun:
         for entry in Path("/proc").iterdir():
             if entry.name.isdecimal() and _parent_of(entry) == self.process.pid:
                 words = _words_of(entry)
-                for command in ("serve", "project"):
+                for command in ("serve", "project", "publish", "receive", "kafka.Kafka"):
                     if command in words:
                         found[command] = int(entry.name)
         return found

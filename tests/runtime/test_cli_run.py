@@ -7,6 +7,7 @@ import subprocess
 import urllib.request
 from pathlib import Path
 
+from runtime.cli.running import _kafka
 from runtime.development import read_env_lines
 from tests.runtime.forsa_run import CLI, ForsaRun, clean_environment, processes_in, until
 
@@ -73,6 +74,18 @@ def test_what_is_killed_comes_back_and_nothing_outlives_a_run_that_was_killed(tm
         until(lambda: _health(tmp_path, "projector") == 0)
         running.end(signal.SIGKILL)
     until(lambda: processes_in(tmp_path) == [])
+
+
+def test_kafka_that_is_named_is_used_and_none_is_started(tmp_path: Path) -> None:
+    named = {"KAFKA_BOOTSTRAP": "kafka.example:9092"}
+    with _kafka(tmp_path, named, wanted=True) as settings:
+        assert settings == {"FORSA_KAFKA_BOOTSTRAP": "kafka.example:9092", "FORSA_KAFKA_REPLICATION": "1"}
+    real = {**named, "FORSA_TOKEN_ISSUER": "https://login.example", "FORSA_KAFKA_BOOTSTRAP": "other.example:9092"}
+    with _kafka(tmp_path, real, wanted=True) as settings:
+        assert settings == {"FORSA_KAFKA_BOOTSTRAP": "other.example:9092"}
+    with _kafka(tmp_path, real, wanted=False) as settings:
+        assert settings == {}
+    assert list(tmp_path.iterdir()) == []
 
 
 def _pids(running: ForsaRun) -> set[int]:
