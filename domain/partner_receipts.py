@@ -16,7 +16,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
-from domain.access import Held
+from domain.access import Held, covers_place
 from domain.partner_feed import Place
 
 RECEIPTS_TOPIC: Final = "forsa.diploma.receipts.v1"
@@ -121,16 +121,11 @@ def refusal_of(
         return "unknown-partner"
     if feed is None:
         return "unknown-feed"
-    if not any(covers_feed(each, feed.region) for each in own):
+    if not any(covers_place(each, None, feed.region) for each in own):
         return "not-your-feed"
     if known:
         return "replayed"
     return _misplaced(receipt.place, feed, confirmed)
-
-
-def covers_feed(held: Held, region: str | None) -> bool:
-    """Whether the grant's scope has the feed of this region in it; None: of the whole country."""
-    return held.scope == "national" or (held.scope == "region" and region is not None and held.scope_id == region)
 
 
 def _misplaced(place: Place, feed: FeedStand, confirmed: Place | None) -> str | None:

@@ -14,12 +14,21 @@ from uuid import UUID
 import msgspec
 
 from domain.centre import TradesApproved
-from domain.diploma_session import CandidateEntered, CandidateListClosed, MarksRecorded, MinutesSigned
+from domain.diploma_session import CandidateEntered, CandidateListClosed, MarksRecorded, MinutesRectified, MinutesSigned
 from domain.event import Event
 from domain.group import AttendanceLocked, SeatFreed, SeatTaken, SessionsHeld
 from domain.learner import outcome, privacy, review, transfer
 from domain.learner.admission import GroupJoined, GroupLeft, LearnerEnrolled, LearnerOriented
-from domain.learner.diploma import CandidateListed, DiplomaAwarded, ExamMarked
+from domain.learner.diploma import (
+    CandidateListed,
+    DiplomaAnnulled,
+    DiplomaAwarded,
+    DiplomaCorrected,
+    DiplomaDuplicateIssued,
+    DiplomaHandedOver,
+    DiplomaMinutesRectified,
+    ExamMarked,
+)
 from domain.learner.identification import DerogationGranted, EligibilityAssessed, IdentityRecorded, IdentityVerified
 from domain.learner.leaving import EnrolmentEnded
 from domain.learner.state import Learner, status_of
@@ -103,6 +112,35 @@ def _marked(before: Learner, event: ExamMarked, after: Learner) -> Changes:
     return {"decision": (then.decision if then else None, now.decision if now else None)}
 
 
+def _corrected(before: Learner, event: DiplomaCorrected, after: Learner) -> Changes:
+    """What the diploma said and says; the names printed by the version of the event that holds them."""
+    held = before.diploma.diplomas.get(event.diploma)
+    if held is None:
+        return {}
+    said = {name: (getattr(held, name), getattr(event, name)) for name in event.changed if hasattr(event, name)}
+    if event.printed is None:
+        return said
+    return {**said, "printed_names": (held.printed.version, after.version)}
+
+
+def _handed_over(_before: Learner, event: DiplomaHandedOver, _after: Learner) -> Changes:
+    return {"handed_over_on": (None, event.on)}
+
+
+def _duplicates(before: Learner, event: DiplomaDuplicateIssued, after: Learner) -> Changes:
+    then, now = (state.diploma.diplomas.get(event.diploma) for state in (before, after))
+    return {"duplicates": (len(then.duplicates) if then else 0, len(now.duplicates) if now else 0)}
+
+
+def _annulled(before: Learner, _event: DiplomaAnnulled, after: Learner) -> Changes:
+    return {"in_force": (True, False), **_status(before, after)}
+
+
+def _minutes_of_diploma(before: Learner, event: DiplomaMinutesRectified, _after: Learner) -> Changes:
+    held = before.diploma.diplomas.get(event.diploma)
+    return {"minutes_rectified_on": (held.minutes_rectified_on if held else None, event.on)}
+
+
 def _outcome(before: Learner, _event: Event, after: Learner) -> Changes:
     then, now = before.outcomes.in_force, after.outcomes.in_force
     return {"outcome": (then.kind if then else None, now.kind if now else None), **_status(before, after)}
@@ -181,7 +219,7 @@ def _closed(before: Any, _event: Event, after: Any) -> Changes:
     return {"is_closed": (before.is_closed, after.is_closed)}
 
 
-def _marks(before: Any, event: MarksRecorded, _after: Any) -> Changes:
+def _marks(before: Any, event: MarksRecorded | MinutesRectified, _after: Any) -> Changes:
     held = [
         before.candidates[each.candidate_number] for each in event.marks if each.candidate_number in before.candidates
     ]
@@ -191,6 +229,17 @@ def _marks(before: Any, event: MarksRecorded, _after: Any) -> Changes:
 
 def _signed(before: Any, _event: Event, after: Any) -> Changes:
     return {"minutes": (before.minutes_version or None, after.minutes_version)}
+
+
+def _rectified(before: Any, event: MinutesRectified, after: Any) -> Changes:
+    """The item of the minutes that was rectified, and the version they are rectified by."""
+    minutes = {"minutes": (event.rectifies, after.version)}
+    match event.item:
+        case "members":
+            return {**minutes, "members": (sorted(before.members), sorted(event.members))}
+        case "document":
+            return {**minutes, "document": (before.document, event.document)}
+    return {**minutes, **_marks(before, event, after)}
 
 
 # An event that is not named here adds a fact and changes none that stood.
@@ -209,6 +258,11 @@ CHANGES: Final[Mapping[type[Event], Change]] = {
     CandidateListed: _of_status,
     ExamMarked: _marked,
     DiplomaAwarded: _of_status,
+    DiplomaCorrected: _corrected,
+    DiplomaHandedOver: _handed_over,
+    DiplomaDuplicateIssued: _duplicates,
+    DiplomaAnnulled: _annulled,
+    DiplomaMinutesRectified: _minutes_of_diploma,
     EnrolmentEnded: _of_status,
     outcome.OutcomeDeclared: _outcome,
     outcome.OutcomeVerified: _outcome,
@@ -234,6 +288,7 @@ CHANGES: Final[Mapping[type[Event], Change]] = {
     CandidateListClosed: _closed,
     MarksRecorded: _marks,
     MinutesSigned: _signed,
+    MinutesRectified: _rectified,
 }
 
 # Whom an event on another stream is about: a learner, or the worker a grant is given to or taken from.

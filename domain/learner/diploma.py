@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 from uuid import UUID
 
 import msgspec
@@ -207,8 +207,6 @@ def on_exam_marked(stage: DiplomaStage, event: ExamMarked, _version: int) -> Dip
 
 def on_diploma_awarded(stage: DiplomaStage, event: DiplomaAwarded, version: int) -> DiplomaStage:
     """The stage after: diploma awarded."""
-    printed = fact_of(event, "printed", version)
-    assert printed is not None, "an award prints names"
     award = Award(
         version=version,
         facts_version=version,
@@ -223,7 +221,7 @@ def on_diploma_awarded(stage: DiplomaStage, event: DiplomaAwarded, version: int)
         minutes=event.minutes,
         awarded_on=event.awarded_on,
         partner_reference=event.partner_reference,
-        printed=printed,
+        printed=cast("SealedFact[PrintedName]", fact_of(event, "printed", version)),  # an award prints names
     )
     return msgspec.structs.replace(stage, diplomas={**stage.diplomas, event.diploma: award})
 
@@ -243,7 +241,7 @@ def on_diploma_corrected(stage: DiplomaStage, event: DiplomaCorrected, version: 
     award = stage.diplomas.get(event.diploma)
     if award is None:
         return stage
-    renumbered = register_value(award.register, award.number) != register_value(award.register, event.number)
+    renumbered = award.number != event.number
     return _with_award(
         stage,
         event.diploma,

@@ -77,10 +77,9 @@ class NotYetThen(RuleBroken, frozen=True, kw_only=True):
 
 
 class NoSuchCopy(RuleBroken, frozen=True, kw_only=True):
-    """No copy of the diploma has this number; `issued` duplicates there are."""
+    """No copy of the diploma has this number."""
 
     copy: int
-    issued: int
 
 
 class CopyHandedOver(RuleBroken, frozen=True, kw_only=True):

@@ -32,6 +32,7 @@ LONG_FILES = {
     "domain/learner/admission.py": "one stage, one file: its events, state, commands and refusals",
     "domain/learner/deciding/admission.py": "one stage, one file: its decide functions and their table rows",
     "domain/learner/deciding/diploma.py": "one stage, one file: its decide functions and their table rows",
+    "domain/learner/diploma.py": "one stage, one file: its events, state, commands and refusals",
     "domain/learner/identification.py": "one stage, one file: its events, state, commands and refusals",
     "domain/learner/deciding/identification.py": "one stage, one file: its decide functions and their table rows",
     "domain/learner/privacy.py": "one stage, one file: its events, state, commands and refusals",

@@ -51,7 +51,7 @@ WANTED = {
 # Families of words that sentences use, beside the keys that are asked for by name.
 WORDS = {
     "bad-text", "family", "funding-part", "session-part", "rule", "transfer-answer", "verified-by", "word", "count",
-    "session-time", "session-time-limit", "value-type", "roster",
+    "session-time", "session-time-limit", "value-type", "roster", "diploma-copy",
 }  # fmt: skip
 
 each_language = pytest.mark.parametrize("language", LANGUAGES)

@@ -291,6 +291,35 @@ EVENTS: tuple[Event, ...] = (
         partner_reference=REFERENCE,
         printed=sealed("register"),
     ),
+    diploma.DiplomaCorrected(
+        on=ON,
+        by=BY,
+        why=WHY,
+        diploma=DIPLOMA,
+        enrolment=ENROLMENT,
+        corrects=12,
+        changed=["number", "printed_names"],
+        number="D-2027-0024",
+        title="vocational_diploma",
+        trade="COI-F",
+        level="vocational",
+        awarded_on=ON,
+        printed=sealed("register"),
+    ),
+    diploma.DiplomaHandedOver(
+        on=ON, by=BY, diploma=DIPLOMA, enrolment=ENROLMENT, copy=1, recipient="guardian", receipt=DOCUMENT
+    ),
+    diploma.DiplomaDuplicateIssued(on=ON, by=BY, diploma=DIPLOMA, enrolment=ENROLMENT, copy=1, ground="lost"),
+    diploma.DiplomaMinutesRectified(on=ON, by=BY, diploma=DIPLOMA, enrolment=ENROLMENT, minutes=EventRef(SESSION, 10)),
+    diploma.DiplomaAnnulled(
+        on=ON,
+        by=BY,
+        diploma=DIPLOMA,
+        enrolment=ENROLMENT,
+        ground="identity_fraud",
+        authority=ORGANISATION,
+        act_reference="2027-TNG-31",
+    ),
     leaving.EnrolmentEnded(
         on=ON,
         by=BY,
@@ -396,6 +425,16 @@ EVENTS: tuple[Event, ...] = (
         results=[diploma_session.Result("0001", "admitted")],
         document=DOCUMENT,
         signature="paper",
+    ),
+    diploma_session.MinutesRectified(
+        on=ON,
+        by=BY,
+        item="result",
+        ground="transcription_error",
+        rectifies=9,
+        marks=[diploma_session.Mark("0001", 2, "present", 1350, 1475, "admitted")],
+        members=[WORKER],
+        document=DOCUMENT,
     ),
 )
 

@@ -8,7 +8,7 @@ import msgspec
 
 from domain.centre import ApproveTrades, OpenCentre
 from domain.convention import SignConvention
-from domain.diploma_session import CloseCandidateList, OpenDiplomaSession, SignMinutes
+from domain.diploma_session import CloseCandidateList, OpenDiplomaSession, RectifyMinutes, SignMinutes
 from domain.event import By, Event
 from domain.group import LockAttendance, OpenGroup, RecordSessions, SetTimetable
 from domain.kind import Command, ReasonGiven
@@ -25,6 +25,7 @@ from domain.learner.identification import (
 from domain.learner.leaving import EndEnrolment
 from domain.learner.outcome import DeclareOutcome, VerifyOutcome
 from domain.learner.privacy import DecideErasure, LiftHold, PlaceHold, RefuseErasure, RequestErasure, StateNewGround
+from domain.learner.register import AnnulDiploma, CorrectDiploma, HandOverDiploma, IssueDuplicate
 from domain.learner.review import SettleFlag, WithdrawFact
 from domain.learner.training import AssessCompetence, AttendanceRow, DayGiven, RecordAttendance
 from domain.learner.transfer import AcceptTransfer, RejectTransfer, RequestTransfer, WithdrawTransfer
@@ -177,6 +178,17 @@ AWARD_DIPLOMAS = AwardDiplomas(
     awarded_on=path.DIPLOMA_AWARDED.awarded_on,
     awards=[AwardLine("0001", "EN-2026-77")],
 )
+RECTIFY_MINUTES = _copied(path.MINUTES_RECTIFIED, RectifyMinutes, diploma_session=SESSION)
+CORRECT_DIPLOMA = CorrectDiploma(
+    on=path.DIPLOMA_CORRECTED.on,
+    learner=AMINA,
+    diploma=path.DIPLOMA,
+    number="EN-2026-79",
+    why=ReasonGiven("entry_error"),
+)
+HAND_OVER = _copied(path.HANDED_OVER, HandOverDiploma, learner=AMINA)
+ISSUE_DUPLICATE = _copied(path.DUPLICATE_ISSUED, IssueDuplicate, learner=AMINA)
+ANNUL_DIPLOMA = _copied(path.DIPLOMA_ANNULLED, AnnulDiploma, learner=AMINA)
 END_ENROLMENT = EndEnrolment(learner=AMINA, enrolment=ENROLMENT, exit="completed", ended_on=path.ENROLMENT_ENDED.on)
 DECLARE_OUTCOME = DeclareOutcome(
     on=path.OUTCOME_DECLARED.on,
@@ -252,6 +264,18 @@ COMMANDS: Final[tuple[Example, ...]] = (
     ),
     _example(path.LIST_IS_CLOSED, RECORD_MARKS, EN_AGENT, (SESSION, places.MARKS_RECORDED), (AMINA, path.EXAM_MARKED)),
     _example(path.ADMITTED, AWARD_DIPLOMAS, EN_AGENT, (AMINA, path.DIPLOMA_AWARDED)),
+    _example(
+        path.GRADUATED,
+        RECTIFY_MINUTES,
+        EN_AGENT,
+        (SESSION, path.MINUTES_RECTIFIED),
+        (AMINA, path.MARKED_ANEW),
+        (AMINA, path.DIPLOMA_MINUTES_RECTIFIED),
+    ),
+    _example(path.GRADUATED, CORRECT_DIPLOMA, EN_AGENT, (AMINA, path.DIPLOMA_CORRECTED)),
+    _example(path.GRADUATED, HAND_OVER, EN_AGENT, (AMINA, path.HANDED_OVER)),
+    _example(path.GIVEN, ISSUE_DUPLICATE, EN_AGENT, (AMINA, path.DUPLICATE_ISSUED)),
+    _example(path.GRADUATED, ANNUL_DIPLOMA, EN_AGENT, (AMINA, path.DIPLOMA_ANNULLED)),
     _example(path.GRADUATED, END_ENROLMENT, CASEWORKER, (AMINA, path.ENROLMENT_ENDED), (WORKSHOP, path.SEAT_FREED)),
     _example(path.LEFT, DECLARE_OUTCOME, CASEWORKER, (AMINA, path.OUTCOME_DECLARED)),
     _example(path.PLACED, VERIFY_OUTCOME, EN_AGENT, (AMINA, path.OUTCOME_VERIFIED)),

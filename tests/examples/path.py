@@ -7,11 +7,22 @@ from uuid import UUID, uuid5
 
 import msgspec
 
-from domain.diploma_session import CandidateEntered
+from domain.diploma_session import CandidateEntered, MinutesRectified
 from domain.event import EventRef, Why
 from domain.group import SeatFreed, SeatTaken
 from domain.learner.admission import GroupJoined, GroupLeft, LearnerEnrolled, LearnerOriented, Profile
-from domain.learner.diploma import CandidateListed, DiplomaAwarded, ExamMarked, PrintedName, Register
+from domain.learner.diploma import (
+    CandidateListed,
+    DiplomaAnnulled,
+    DiplomaAwarded,
+    DiplomaCorrected,
+    DiplomaDuplicateIssued,
+    DiplomaHandedOver,
+    DiplomaMinutesRectified,
+    ExamMarked,
+    PrintedName,
+    Register,
+)
 from domain.learner.identification import (
     Contacts,
     DerogationGranted,
@@ -49,6 +60,7 @@ from tests.examples.places import (
     CLASS,
     CONVENTION,
     LIST_CLOSED,
+    MARK,
     MARKS_RECORDED,
     MINUTES_SIGNED,
     MONDAY,
@@ -252,6 +264,68 @@ DIPLOMA_AWARDED = DiplomaAwarded(
     printed=clear(PrintedName("أمينة بنسالم", "Amina Bensalem")),
 )
 
+HANDED_OVER = DiplomaHandedOver(
+    on=date(2026, 6, 19),
+    by=EN_AGENT,
+    diploma=DIPLOMA,
+    enrolment=ENROLMENT,
+    copy=0,
+    recipient="holder",
+    receipt=id_of("document/receipt"),
+)
+DUPLICATE_ISSUED = DiplomaDuplicateIssued(
+    on=date(2026, 6, 22), by=EN_AGENT, diploma=DIPLOMA, enrolment=ENROLMENT, copy=1, ground="lost"
+)
+DIPLOMA_CORRECTED = DiplomaCorrected(
+    on=date(2026, 6, 17),
+    by=EN_AGENT,
+    why=Why("entry_error"),
+    diploma=DIPLOMA,
+    enrolment=ENROLMENT,
+    corrects=12,
+    changed=["number"],
+    number="EN-2026-79",
+    title="vocational_diploma",
+    trade="COU",
+    level="level_2",
+    awarded_on=date(2026, 6, 15),
+    printed=None,
+)
+RECTIFIED_MARK = msgspec.structs.replace(MARK, written=1550)
+MINUTES_RECTIFIED = MinutesRectified(
+    on=date(2026, 6, 18),
+    by=EN_AGENT,
+    item="result",
+    ground="addition_error",
+    rectifies=5,
+    marks=[RECTIFIED_MARK],
+    members=[],
+    document=None,
+)
+RECTIFICATION = EventRef(SESSION, 6)
+MARKED_ANEW = msgspec.structs.replace(
+    EXAM_MARKED,
+    on=date(2026, 6, 18),
+    by=msgspec.structs.replace(EN_AGENT, cause=RECTIFICATION),
+    written=1550,
+)
+DIPLOMA_MINUTES_RECTIFIED = DiplomaMinutesRectified(
+    on=date(2026, 6, 18),
+    by=msgspec.structs.replace(EN_AGENT, cause=RECTIFICATION),
+    diploma=DIPLOMA,
+    enrolment=ENROLMENT,
+    minutes=RECTIFICATION,
+)
+DIPLOMA_ANNULLED = DiplomaAnnulled(
+    on=date(2026, 6, 24),
+    by=EN_AGENT,
+    diploma=DIPLOMA,
+    enrolment=ENROLMENT,
+    ground="identity_fraud",
+    authority=DELEGATION,
+    act_reference="EN-CAS-31-2026",
+)
+
 # ── leaving, and after ───────────────────────────────────────────────────────────────────────────────────────────────
 
 ENROLMENT_ENDED = EnrolmentEnded(
@@ -324,6 +398,9 @@ LIST_IS_CLOSED: History = (*CANDIDATE, (SESSION, LIST_CLOSED))
 MARKED: History = (*LIST_IS_CLOSED, (SESSION, MARKS_RECORDED), (AMINA, EXAM_MARKED))
 ADMITTED: History = (*MARKED, (SESSION, MINUTES_SIGNED))
 GRADUATED: History = (*ADMITTED, (AMINA, DIPLOMA_AWARDED))
+GIVEN: History = (*GRADUATED, (AMINA, HANDED_OVER))
+REPLACED: History = (*GIVEN, (AMINA, DUPLICATE_ISSUED))
+ANNULLED: History = (*GRADUATED, (AMINA, DIPLOMA_ANNULLED))
 LEFT: History = (*GRADUATED, (AMINA, ENROLMENT_ENDED), (WORKSHOP, SEAT_FREED))
 PLACED: History = (*LEFT, (AMINA, OUTCOME_DECLARED))
 INSERTED: History = (*PLACED, (AMINA, OUTCOME_VERIFIED))

@@ -167,11 +167,11 @@ def hand_over_diploma(command: HandOverDiploma, act: Act, *, learner: Learner) -
     if _same_hand_over(command, award):
         return []
     award = _in_force(learner, command.diploma)
-    issued, given_on = len(award.duplicates), award.handed_over.get(command.copy)
-    known = 0 <= command.copy <= issued
+    given_on = award.handed_over.get(command.copy)
+    known = 0 <= command.copy <= len(award.duplicates)
     refuse_if(
         refuse_unknown("diploma_recipient", command.recipient, "/recipient", act.on),
-        None if known else NoSuchCopy(pointer="/copy", copy=command.copy, issued=issued),
+        None if known else NoSuchCopy(pointer="/copy", copy=command.copy),
         CopyHandedOver(pointer="/copy", copy=command.copy, handed_over_on=str(given_on)) if given_on else None,
         _before(act.on, _issued_on(award, command.copy)) if known else None,
     )
