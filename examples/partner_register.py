@@ -330,7 +330,8 @@ class Reader:
         self._register, self._forsa, self._receipt, self._start = register, forsa, receipt, start
         self._next_receipt = 0.0
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
+        """The register stands somewhere in the feed."""
         if self._register.place == Place(0, 0) and self._start == "start":
             self._register.move(epoch=1, sequence=0)
         elif self._register.place == Place(0, 0):
@@ -339,12 +340,12 @@ class Reader:
 
     def over_http(self, *, once: bool) -> None:
         """Follows the feed; once: to its end as it is now. Raises Away, Stop."""
-        self._begin()
+        self.begin()
         epoch, sequence = self._register.place
         # The last message is asked for once more: did Forsa tell it otherwise now, its content would say so.
         page = self._forsa.page(Place(epoch, max(sequence - 1, 0)))
         while page or not once:
-            self._take(page, over_http=True)
+            self.take(page, over_http=True)
             self._confirm(at_once=once)
             page = self._forsa.page(self._register.place, 0 if once else WAIT_SECONDS)
 
@@ -353,7 +354,7 @@ class Reader:
         from kafka import KafkaConsumer, TopicPartition
         from kafka.errors import KafkaError
 
-        self._begin()
+        self.begin()
         consumer = None
         try:  # no consumer group: how far we are stands in our own register, and nowhere else
             consumer = KafkaConsumer(group_id=None, auto_offset_reset="earliest", max_poll_records=PAGE, **settings)
@@ -364,7 +365,7 @@ class Reader:
             end = consumer.end_offsets([one])[one] if once else None
             while end is None or consumer.position(one) < end:
                 records = consumer.poll(timeout_ms=500).get(one, [])
-                self._take([message_of_record(self._forsa.feed, each) for each in records], over_http=False)
+                self.take([message_of_record(self._forsa.feed, each) for each in records], over_http=False)
                 self._confirm(at_once=once)
         except KafkaError as away:
             raise Away(f"{topic}: {type(away).__name__}: {away}") from None
@@ -372,7 +373,7 @@ class Reader:
             if consumer:
                 consumer.close()
 
-    def _take(self, messages: Sequence[Message], *, over_http: bool) -> None:
+    def take(self, messages: Sequence[Message], *, over_http: bool) -> None:
         """All of these messages are in the register, and what they need before. Raises Away, Stop."""
         before = None
         while messages:
@@ -386,7 +387,7 @@ class Reader:
                 raise Away(f"what comes before {messages[0].id} cannot be had yet")
             if need is Need.REST and not over_http:
                 while page := self._forsa.page(self._register.place):
-                    self._take(page, over_http=True)
+                    self.take(page, over_http=True)
             elif need:
                 self._register.load(self._forsa.snapshot())
             before = need
