@@ -2,25 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import random
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-import msgspec
-import psycopg
-
-from domain.event import Event
-from domain.learner.diploma import (
-    DiplomaAnnulled,
-    DiplomaAwarded,
-    DiplomaCorrected,
-    DiplomaDuplicateIssued,
-    DiplomaHandedOver,
-    DiplomaMinutesRectified,
-)
 from domain.partner_feed import (
+    IN_FORCE,
     MESSAGE_TYPES,
     NATIONAL,
     EpochOpenedV1,
@@ -32,30 +18,9 @@ from domain.partner_feed import (
     message_of,
     read_message,
 )
-from tests.contracts.stored_examples import BY, EVENTS, ON, ORGANISATION
-from tests.examples.people import id_of
+from tests.feed_rows import DAY, LATER, MOMENT, awarded, later, register_of
 
-MESSAGE_NAMES: Final = tuple(each.name for each in MESSAGE_TYPES)
-AWARDED: Final = next(each for each in EVENTS if isinstance(each, DiplomaAwarded))
-BEGAN: Final = datetime(2026, 11, 16, 9, tzinfo=UTC)
-
-
-def award(number: int) -> DiplomaAwarded:
-    """The award of another diploma."""
-    ids = {"diploma": id_of(f"diploma/{number}"), "partner_reference": id_of(f"holder/{number}")}
-    return msgspec.structs.replace(AWARDED, number=f"D-2027-{number:04}", **ids)
-
-
-def acts(diploma: PublicDiploma) -> Iterator[Event]:
-    """What may still happen to it."""
-    about = {"on": ON, "by": BY, "diploma": diploma.id, "enrolment": AWARDED.enrolment}
-    facts = {"title": diploma.title, "trade": diploma.trade, "level": diploma.level, "awarded_on": diploma.awarded_on}
-    number = f"{diploma.number.split('/')[0]}/{diploma.revision}"
-    yield DiplomaCorrected(**about, **facts, corrects=1, changed=["number"], number=number, printed=None)
-    yield DiplomaHandedOver(**about, copy=diploma.duplicates, recipient="holder", receipt=None)
-    yield DiplomaDuplicateIssued(**about, copy=diploma.duplicates + 1, ground="lost")
-    yield DiplomaMinutesRectified(**about, minutes=AWARDED.minutes)
-    yield DiplomaAnnulled(**about, ground="jury_error", authority=ORGANISATION, act_reference="A-1")
+TYPES: Final = {each.name for each in MESSAGE_TYPES}
 
 
 class Told:
@@ -64,33 +29,31 @@ class Told:
     def __init__(self, seed: int = 1, feed: str = NATIONAL) -> None:
         """Another seed: other acts, in another order."""
         self.feed, self.rows, self.place = feed, list[bytes](), Place(1, 0)
-        self.closed: dict[int, int] = {}
-        self._chance, self._diplomas = random.Random(seed), 0
+        self._closed: dict[int, int] = {}
+        self._chance, self._awards = random.Random(seed), dict[Any, Any]()
 
     def tell(self, count: int) -> list[bytes]:
         """So many messages more: awards, and what happens to diplomas."""
         return [self._tell_one() for _ in range(count)]
 
     def _tell_one(self) -> bytes:
-        open_ones = [each for each in self.diplomas().values() if each.status == "in_force"]
+        known = self._diplomas()
+        open_ones = [each for each in known.values() if each.status == IN_FORCE]
         if len(open_ones) < 2 or self._chance.random() < 0.5:
-            self._diplomas += 1
-            event: Event = award(self._diplomas)
-            after = diploma_after(None, event)
+            event: Any = awarded(self._chance)
+            self._awards[event.diploma] = event
         else:
-            before = self._chance.choice(open_ones)
-            event = self._chance.choice(list(acts(before)))
-            after = diploma_after(before, event)
+            event = later(self._awards[self._chance.choice(open_ones).id], self._chance.choice(LATER), DAY)
         self.place = Place(self.place.epoch, self.place.sequence + 1)
-        moment = BEGAN + timedelta(seconds=len(self.rows))
-        return self._add(message_of(self.feed, self.place, event, after, moment))
+        after = diploma_after(known.get(event.diploma), event)
+        return self._add(message_of(self.feed, self.place, event, after, MOMENT))
 
     def open_epoch(self, stands_until: int) -> bytes:
         """The feed goes on in another epoch; of this one what stands ends there."""
         opened = EpochOpenedV1(previous_epoch=self.place.epoch, stands_until=stands_until, reason="restore")
-        self.closed[self.place.epoch] = stands_until
+        self._closed[self.place.epoch] = stands_until
         self.place = Place(self.place.epoch + 1, 1)
-        return self._add(epoch_message(self.feed, self.place.epoch, opened, BEGAN))
+        return self._add(epoch_message(self.feed, self.place.epoch, opened, MOMENT))
 
     def _add(self, row: bytes) -> bytes:
         self.rows.append(row)
@@ -101,36 +64,12 @@ class Told:
         return [row for row in self.rows if self._stands(read_message(row).place)]
 
     def _stands(self, place: Place) -> bool:
-        return place.sequence <= self.closed.get(place.epoch, place.sequence)
+        return place.sequence <= self._closed.get(place.epoch, place.sequence)
 
-    def diplomas(self) -> dict[str, PublicDiploma]:
-        """Each diploma as its last message that stands tells it."""
+    def _diplomas(self) -> dict[Any, PublicDiploma]:
         told = [row for row in self.standing() if read_message(row).subject != self.feed]
-        return {str(each.id): each for each in map(diploma_told, told)}
+        return {each.id: each for each in map(diploma_told, told)}
 
     def register(self) -> dict[str, Any]:
         """What a partner's register says when it has read everything."""
-        return {each: json.loads(msgspec.json.encode(diploma)) for each, diploma in self.diplomas().items()}
-
-    def store(self, dsn: str) -> None:
-        """The tables of the feeds hold exactly this, as the writer would have written it."""
-        with psycopg.connect(dsn) as connection:
-            have = {*connection.execute(HAVE, [self.feed])}
-            for epoch, until in self.closed.items():
-                connection.execute(CLOSE, [self.feed, epoch, until])
-            for position, row in enumerate(self.rows, 1):
-                message = read_message(row)
-                if message.place not in have:
-                    diploma = None if message.subject == self.feed else message.subject
-                    connection.execute(ROW, [self.feed, *message.place, position, diploma, row])
-            connection.execute(MOVE, [*self.place, len(self.rows), self.feed])
-            connection.execute("select pg_notify('forsa_feed', %s)", [self.feed])
-
-
-HAVE: Final = "select epoch, sequence from records.feed_rows where feed = %s"
-CLOSE: Final = """insert into records.feed_epochs (feed, epoch, stands_until, position, reason)
-  values (%s, %s, %s, 0, 'restore') on conflict do nothing"""
-ROW: Final = (
-    "insert into records.feed_rows (feed, epoch, sequence, position, diploma, event) values (%s,%s,%s,%s,%s,%s)"
-)
-MOVE: Final = "update records.feeds set epoch = %s, sequence = %s, position = %s where feed = %s"
+        return register_of(self.standing())
