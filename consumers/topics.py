@@ -78,7 +78,13 @@ def _at_least(found: str, wanted: str) -> bool:
 
 
 RULES: Final = (
-    Rule("cleanup.policy", "compacted-topic", lambda _: "delete", _same, everywhere=True),
+    Rule(
+        "cleanup.policy",
+        "compacted-topic",
+        lambda _: "delete",
+        lambda found, _: "compact" not in found,
+        everywhere=True,
+    ),
     Rule("min.insync.replicas", "min-insync", lambda broker: "1" if broker.is_development else "2", _at_least),
     Rule("retention.ms", "finite-retention", lambda _: "-1", _same),
     Rule("retention.bytes", "finite-retention", lambda _: "-1", _same),

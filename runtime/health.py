@@ -11,6 +11,7 @@ import psycopg
 
 from projections import ALL_VIEWS
 from projections.connections import address
+from projections.records.published import unpublished_feeds
 from projections.tables import untended
 from projections.view import View
 from runtime.settings import Settings
@@ -45,6 +46,16 @@ def of_projector(settings: Settings, views: Sequence[View] = ALL_VIEWS) -> str |
     except psycopg.Error as unreached:
         return f"the database is not reached ({type(unreached).__name__})"
     return f"nobody keeps these views up to date: {', '.join(untended)}" if untended else None
+
+
+def of_publisher(settings: Settings) -> str | None:
+    """What is wrong with the publisher; None where each feed is some publisher's, waiting for a broker or not."""
+    try:
+        with psycopg.connect(address(settings.projector_database_url, "")) as connection:
+            unpublished = unpublished_feeds(connection)
+    except psycopg.Error as unreached:
+        return f"the database is not reached ({type(unreached).__name__})"
+    return f"nobody publishes these feeds: {', '.join(unpublished)}" if unpublished else None
 
 
 def untended_views(dsn: str, views: Sequence[View] = ALL_VIEWS) -> Sequence[str]:

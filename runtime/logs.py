@@ -18,12 +18,17 @@ import structlog
 # What a line may hold beside its event: ids, codes, counts and positions. Anything else a caller adds is left out.
 FIELDS: Final = frozenset(
     {
-        "code", "exception", "events", "method", "ms", "number", "position", "reason", "role", "route", "seconds",
-        "status", "stream", "version", "view", "what", "worker",
+        "code", "exception", "events", "feed", "method", "ms", "number", "place", "position", "reason",
+        "role", "route", "seconds", "status", "stream", "version", "view", "what", "worker",
     }
 )  # fmt: skip
 # Above these levels what they say is enough: the pool would say several times a second that a server is away.
-QUIET: Final = {"psycopg.pool": logging.ERROR, "asyncio": logging.WARNING, "eventsourcing": logging.WARNING}
+QUIET: Final = {
+    "psycopg.pool": logging.ERROR,
+    "asyncio": logging.WARNING,
+    "eventsourcing": logging.WARNING,
+    "kafka": 60,
+}
 
 
 def configure_logging(log_format: str, *, verbose: bool = False) -> None:

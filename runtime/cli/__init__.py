@@ -21,6 +21,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "run": ("running", "Start all of Forsa here: database, web, projector, demo data."),
     "serve": ("processes", "Serve HTTP."),
     "project": ("processes", "Keep the views up to date."),
+    "publish": ("publishing", "Publish the feeds to Kafka."),
     "health": ("processes", "Say whether a process does its work."),
     "migrate": ("databases", "Make or update the databases and roles."),
     "appoint": ("appointing", "Record the first operator of an empty installation."),
