@@ -33,7 +33,7 @@ def serve_command(workers: int) -> None:
     settings = settings_for(*PROCESS_NEEDS)
     configure_logging(settings.log_format)
     token_verifier(settings)  # says now what each worker would die of
-    _refuse_taken(settings)
+    refuse_taken(settings)
     refuse_lossy_settings(settings)
     refuse_wrong_master_key(settings)
     WebServer(settings, workers).run()
@@ -74,7 +74,7 @@ def _figures(settings: Settings) -> Iterator[Callable[[Projector], None] | None]
     from runtime.metrics import ProjectorMetrics, serve_metrics
     from runtime.wiring import RELEASE, reading_pool
 
-    _refuse_taken(settings)
+    refuse_taken(settings)
     pool = reading_pool(settings.projector_database_url, 1)
     with closing(pool):
         metrics = ProjectorMetrics(Views(pool), RELEASE)
@@ -82,7 +82,7 @@ def _figures(settings: Settings) -> Iterator[Callable[[Projector], None] | None]
         yield lambda projector: metrics.stepped(projector.position)
 
 
-def _refuse_taken(settings: Settings) -> None:
+def refuse_taken(settings: Settings) -> None:
     """Raises Ended where another listens on the port of the metrics: the web's processes share it, with nobody else."""
     if not settings.metrics_port:
         return
@@ -105,13 +105,13 @@ def stopped_by_signals() -> threading.Event:
 
 
 @click.command("health")
-@click.argument("process", type=click.Choice(["web", "projector"]))
+@click.argument("process", type=click.Choice(["web", "projector", "publisher"]))
 def health_command(process: str) -> None:
     """Exit 0 when this process does its work, 3 when not: for container health checks."""
-    from runtime.health import of_projector, of_web
+    from runtime.health import of_projector, of_publisher, of_web
 
     settings = settings_for("FORSA_DATABASE_URL")
-    wrong = of_web(settings) if process == "web" else of_projector(settings)
+    wrong = {"web": of_web, "projector": of_projector, "publisher": of_publisher}[process](settings)
     if wrong:
         raise Ended(UNAVAILABLE, f"{process}: {wrong}")
     click.echo(f"{process}: ok")
