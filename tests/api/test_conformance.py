@@ -7,6 +7,7 @@ there, so that it gets past "not found".
 from __future__ import annotations
 
 from collections.abc import Mapping
+from random import Random
 from typing import Any, Final
 from uuid import UUID
 
@@ -30,9 +31,11 @@ from schemathesis.specs.openapi.checks import (
 
 from api.permissions import PUBLIC, READS, WRITES
 from domain.parameter import NATIONAL
+from domain.partner_feed import NATIONAL as NATIONAL_FEED
 from projections.projector import Projector
 from tests.api.regions import CONVENTION, GROUP, LEARNER, SESSION, TRANSFER, stood_up
 from tests.api.stack import CENTRE, Api, ident, worker
+from tests.feed_rows import FeedRows, lives
 
 CASES: Final = 100
 SHARDS: Final = 8
@@ -43,7 +46,7 @@ CHECKS: Final = [
     response_headers_conformance,
     response_schema_conformance,
 ]
-THERE: Final[Mapping[str, UUID]] = {
+THERE: Final[Mapping[str, UUID | str]] = {
     "learner": LEARNER,
     "group": GROUP,
     "diploma_session": SESSION,
@@ -52,6 +55,7 @@ THERE: Final[Mapping[str, UUID]] = {
     "organisation": ident("association"),
     "worker": worker("educator"),
     "transfer": TRANSFER,
+    "feed": NATIONAL_FEED,
 }
 OPERATIONS: Final = sorted(endpoint.partition(".")[2] for endpoint in PUBLIC | READS.keys() | WRITES.keys())
 UNDOCUMENTED: Final = {"openapi", "docs", "docs-file"}  # the document and the pages that show it
@@ -69,6 +73,7 @@ QUIET: Final = hypothesis.settings(
 def told(api: Api, projector_dsn: str) -> Api:
     """A world with a learner who has a past, and every view up to date."""
     stood_up(api.forsa)
+    FeedRows(projector_dsn).tell(lives(Random(1), 30))
     projector = Projector(projector_dsn, api.forsa.mapper, api.forsa.keyring)
     projector.catch_up()
     projector.close()

@@ -29,6 +29,7 @@ from domain.learner.admission import LearnerEnrolled
 from domain.learner.identification import IdentifyLearner
 from domain.organisation import Mission
 from domain.parameter import NATIONAL
+from domain.partner_feed import feed_name
 from domain.reference import code_list
 from domain.streams import COMMANDS, KINDS
 from projections.projector import Projector
@@ -48,6 +49,7 @@ from tests.api.regions import (
     stood_up,
 )
 from tests.api.stack import CENTRE, composed, ident
+from tests.feed_rows import FeedRows
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "permissions.md"
 ROLES: Final = code_list("role").codes_on(date(2026, 11, 22))  # those a grant may give
@@ -188,6 +190,7 @@ def _path(rule: str, version: int = 1) -> str:
     name = kind.name.replace("-", "_") if kind else ""
     path = rule.replace("<uuid:stream>", str(STREAMS[kind.name]) if kind else "").replace("<int:version>", str(version))
     path = path.replace(f"<uuid:{name}>", str(STREAMS[kind.name]) if kind else "")
+    path = path.replace("<feed>", feed_name("MA-01"))
     return f"{path}?week=2026-11-16&component=workshop" if path.endswith("/attendance") else path
 
 
@@ -208,6 +211,7 @@ def matrix(web_dsn: str, keys_role_dsn: str, projector_dsn: str, tmp_path: Path)
     """The places, their workers, and every view up to date."""
     forsa = composed(web_dsn, keys_role_dsn, tmp_path / "key.json")
     stood_up(forsa)
+    FeedRows(projector_dsn, "MA-01")
     held_by(forsa, _holders())
     projector = Projector(projector_dsn, forsa.mapper, forsa.keyring)
     projector.catch_up()
