@@ -37,11 +37,13 @@ def add_read(
     method: str = "GET",
     media: str = "application/json",
     statuses: tuple[int, ...] = (),
+    files: tuple[str, ...] = (),
 ) -> None:
     """The view answers at this rule with a struct of this type; query parameters it does not ask for are refused.
 
     name: the operationId, and with the blueprint's the row in `permissions.READS`. view: mostly a `partial` that has
     been given the parts. asks: keys of QUERY. media: of the answer. statuses: it may have beside every read's.
+    files: media types it can be had in as a file.
     """
     parameters = [QUERY[each] for each in asks]
     names = [each["name"] for each in parameters]
@@ -55,7 +57,7 @@ def add_read(
 
     asked.__doc__ = view.func.__doc__ if isinstance(view, partial) else view.__doc__
     asked.__dict__.update(view.__dict__)  # what smorest's decorators left on it
-    more = {"x-answer": of, "x-media": media, "x-statuses": statuses}
+    more = {"x-answer": of, "x-media": media, "x-statuses": statuses, "x-files": files}
     blueprint.add(asked, rule, method, name, parameters=parameters, **more)
 
 

@@ -103,6 +103,7 @@ def _complete(operation: Document, of: Any) -> None:
     endpoint = f"{operation['tags'][0]}.{operation['operationId']}"
     (shown,) = msgspec.json.schema_components([of], ref_template=SCHEMA)[0]
     content = {operation.pop("x-media", JSON): {"schema": shown}}
+    content.update({each: {"schema": {"type": "string", "format": "binary"}} for each in operation.pop("x-files", ())})
     statuses = operation.pop("x-statuses", ())
     operation["responses"] = {"200": _answer("What was asked for.", content)}
     if endpoint in PUBLIC:
