@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from functools import cache, partial
 from importlib import resources
@@ -20,6 +21,7 @@ from api.problems import OK, SEE_OTHER, Meaning, Problem, catalogue_of_codes, ex
 from domain.reference import code_list, list_names
 from domain.texts import LANGUAGES
 from projections.reading import Lag
+from projections.records.feed_standing import FeedStanding
 
 CACHED: Final = {"Cache-Control": "public, max-age=3600"}  # nothing personal in it
 IN_A_LANGUAGE: Final = {**CACHED, "Vary": "Accept-Language, Accept"}
@@ -38,7 +40,7 @@ class Health(msgspec.Struct, frozen=True):
 
 
 class Status(msgspec.Struct, frozen=True):
-    """How the service stands: release, the log's last position, each view's lag, what is parked or to be erased."""
+    """How the service stands: the release, the log's last position, what views and feeds lack of it, what waits."""
 
     release: str
     position: int
@@ -47,6 +49,7 @@ class Status(msgspec.Struct, frozen=True):
     building: int  # views of this release that are not served yet
     parked: int  # streams, counted up to 100
     erasures_pending: int  # decided and not carried out yet
+    feeds: Sequence[FeedStanding]
 
 
 class Meanings(msgspec.Struct, frozen=True):
@@ -104,10 +107,11 @@ def get_ready(parts: Parts) -> Response:
 
 
 def get_status(parts: Parts) -> Response:
-    """Release, position, and how far each view is behind, in events and seconds."""
+    """Release, position, and how far each view and each feed is behind, in events and seconds."""
     position, views, parked = parts.log.max_position(), parts.views.lag(), len(parts.views.parked())
-    building = sum(view.status != "live" for view in views)
-    return answer(Status(parts.release, position, parts.now(), views, building, parked, parts.erasures_pending()))
+    building, erasures = sum(view.status != "live" for view in views), parts.erasures_pending()
+    feeds = parts.feed_standings()
+    return answer(Status(parts.release, position, parts.now(), views, building, parked, erasures, feeds))
 
 
 def get_problems() -> Response:

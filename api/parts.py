@@ -17,6 +17,7 @@ from domain.access import Held, Site
 from domain.casebook import Casebook
 from projections.reading import Views
 from projections.records.disclosures import DisclosureLog
+from projections.records.feed_standing import FeedStanding
 from projections.records.partner_feed import Feeds
 
 
@@ -84,6 +85,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     log: Log
     disclosures: DisclosureLog
     feeds: Feeds
+    feed_standings: Callable[[], Sequence[FeedStanding]]  # of every feed, by name
     feed_notices: FeedNotices
     feed_waits: int  # requests of this process that may wait for a feed at once; each holds a thread
     verify: Callable[[str], Login | None]  # bearer token → login; None where the token proves nothing

@@ -24,7 +24,7 @@ from domain.reference import region_of
 from projections import log
 from projections.folding import PLACE, after, new_state
 from projections.projector import Overtaken, connect
-from projections.records.partner_feed import CHANNEL, Feed, feeds, last_told
+from projections.records.partner_feed import CHANNEL, PUBLIC_EVENTS, Feed, feeds, last_told
 from projections.tables import lock_view
 
 LOG: Final = logging.getLogger("forsa.feeds")
@@ -34,13 +34,10 @@ LOOK_SECONDS: Final = 1.0  # between looks for feeds that nobody writes, and mov
 WRITING: Final = "forsa.feed."  # purpose of the lock
 
 # One snapshot: the log has no gaps, so where fewer rows come than asked for, nothing public is left up to `last`.
-# The topics are word for word the condition of the partial index forsa_events_diplomas_idx, or it is not used.
-_PAGE: Final[LiteralString] = """
+_PAGE: Final[LiteralString] = f"""
 select log.last, public.* from (select coalesce(max(notification_id), 0) as last from forsa_events) log
   left join lateral (
-    select notification_id, state, recorded_at from forsa_events where notification_id > %s and topic in
-  ('learner.diploma-annulled', 'learner.diploma-awarded', 'learner.diploma-corrected',
-   'learner.diploma-duplicate-issued', 'learner.diploma-handed-over', 'learner.diploma-minutes-rectified')
+    select notification_id, state, recorded_at from forsa_events where notification_id > %s and {PUBLIC_EVENTS}
      order by notification_id limit %s) public on true
  order by notification_id
 """

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import psycopg
@@ -16,6 +16,9 @@ from runtime.databases import PROCESS_NEEDS, keys_owner_dsn
 from runtime.key_sources import BadKeySet, keys_now
 from runtime.migrate import KEYS, LOG, ROLES, migrations_in
 from runtime.settings import DEVELOPMENT_ISSUER, Settings, SettingsError, read_settings
+
+if TYPE_CHECKING:
+    from projections.records.feed_standing import FeedStanding
 
 OLDEST_SERVER: Final = 150000
 SKEW_SECONDS: Final = 2.0  # a token is believed 30 s early or late; more skew than this deserves a look
@@ -60,7 +63,7 @@ def examine(environ: Mapping[str, str]) -> list[Finding]:
     findings += _on(settings.keys_database_url, "keys database", (_master_key_of(settings),))
     findings += _on(settings.owner_database_url, "log as its owner", (_migrations(LOG),))
     findings += _on(keys_owner_dsn(settings), "keys as their owner", (_migrations(KEYS),))
-    findings += _on(settings.projector_database_url, "views", (_views, _leftovers, _parked, _erasures))
+    findings += _on(settings.projector_database_url, "views", (_views, _leftovers, _parked, _erasures, _feeds))
     return findings + _issuer_keys(settings)
 
 
@@ -142,9 +145,11 @@ def _roles(connection: psycopg.Connection[Any]) -> Iterator[Finding]:
 
 
 def _web_rights(connection: psycopg.Connection[Any]) -> Iterator[Finding]:
-    may = _one(connection, f"select has_table_privilege('forsa_events', '{PRIVATE_TO_WEB}')::text") == "true"
-    fix = "let FORSA_DATABASE_URL log in as forsa_web, which may only append" if may else ""
-    yield Finding("log's protection", f"login {connection.info.user} may {'' if may else 'not '}alter the log", fix)
+    for name, table in (("log", "forsa_events"), ("feeds", "records.feed_rows")):
+        may = _one(connection, f"select has_table_privilege('{table}', '{PRIVATE_TO_WEB}')::text") == "true"
+        fix = "let FORSA_DATABASE_URL log in as forsa_web, which may only append" if may else ""
+        said = f"login {connection.info.user} may {'' if may else 'not '}alter the {name}"
+        yield Finding(f"{name}'{'' if name.endswith('s') else 's'} protection", said, fix)
 
 
 def _migrations(folder: Path) -> Check:
@@ -243,6 +248,36 @@ def _erasures(connection: psycopg.Connection[Any]) -> Iterator[Finding]:
     fix = "run `forsa erase rewrite`, when the server is quiet; the projector's log says why it could not"
     said = "the bytes of erasures older than a day" if late else "no erased bytes older than a day"
     yield Finding("files of the directory and the keys", said, fix if late else "")
+
+
+def _feeds(connection: psycopg.Connection[Any]) -> Iterator[Finding]:
+    """Feeds that stand still or are late, topics that are late, and whether this login may write what partners read."""
+    from projections.records.feed_standing import standings
+
+    may = _one(connection, "select has_table_privilege('records.feed_rows', 'insert')::text") == "true"
+    said = f"login {connection.info.user} may {'' if may else 'not '}write them"
+    yield Finding("partner feeds", said, "" if may else "let FORSA_PROJECTOR_DATABASE_URL log in as forsa_projector")
+    for feed in standings(connection):
+        name = f"feed {feed.feed}"
+        if feed.stopped_by is not None:
+            stopped = f"stopped before the event at {feed.stopped_at}: {feed.stopped_by}"
+            yield Finding(name, stopped, "deploy the fix of that error: it is tried again every few seconds")
+        elif feed.seconds > LAG_SECONDS:
+            yield Finding(name, f"{feed.events} events, {feed.seconds:.0f} s late", "start the projector: see its log")
+        else:
+            yield Finding(name, f"current at {feed.place}")
+        if feed.published is not None:
+            yield _topic(feed)
+
+
+def _topic(feed: FeedStanding) -> Finding:
+    name = f"topic {feed.topic}"
+    if feed.refused is not None:
+        return Finding(name, "nothing is sent to it", feed.refused)
+    late = feed.unpublished_seconds > LAG_SECONDS
+    said = f"{feed.unpublished_events} messages, {feed.unpublished_seconds:.0f} s late" if late else "current"
+    fix = "start the publisher, `forsa publish`; its log says what it waits for" if late else ""
+    return Finding(name, f"{said} at {feed.published}", fix)
 
 
 def _one(connection: psycopg.Connection[Any], query: str) -> str:

@@ -1,7 +1,7 @@
 """What Prometheus is told, on a port of its own: counts of the web and of the projector, without any personal data.
 
-Labels are of closed sets (routes, codes, classes, views), never ids. Web processes share files in one directory, so any
-of them answers for all; the projector asks the database when it is asked, so a stuck one is seen too.
+Labels are of closed sets (routes, codes, classes, views, feeds), never ids. Web processes share files in one directory,
+so any of them answers for all; the projector asks the database when it is asked, so a stuck one is seen too.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -25,6 +25,7 @@ from api.meter import Answered
 
 if TYPE_CHECKING:
     from projections.reading import Views
+    from projections.records.feed_standing import FeedStanding
 
 SHARED: Final = "PROMETHEUS_MULTIPROC_DIR"  # the library's own variable, set by web_server.py before it is imported
 BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)  # seconds
@@ -110,11 +111,13 @@ class WebMetrics:
 
 
 class ProjectorMetrics(Collector):
-    """The figures of the projector: its own counts, and how far the views are, asked when somebody asks."""
+    """The figures of the projector: its own counts, and how far views and feeds are, asked when somebody asks."""
 
-    def __init__(self, views: Views, release: str) -> None:
-        """views: over a pool whose waits are bounded."""
-        self._views = views
+    def __init__(
+        self, views: Views, release: str, feed_standings: Callable[[], Sequence[FeedStanding]] = lambda: ()
+    ) -> None:
+        """views, feed_standings: over a pool whose waits are bounded."""
+        self._views, self._feed_standings = views, feed_standings
         self.registry = CollectorRegistry()
         self._steps = Counter("forsa_projector_steps", "Looks at the log.", registry=self.registry)
         self._position = Gauge("forsa_projector_position", "Lowest position of its views.", registry=self.registry)
@@ -131,10 +134,11 @@ class ProjectorMetrics(Collector):
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """Each view's lag and parked streams; `forsa_database_up` 0 where the database was not reached."""
+        """Each view's lag and parked streams, each feed's; `forsa_database_up` 0 where the database was not reached."""
         up = GaugeMetricFamily("forsa_database_up", "Whether the database was reached.")
         try:
             lags, parked = self._views.lag(), self._views.parked(limit=MOST_PARKED)
+            feeds = _feed_figures(self._feed_standings())
         except psycopg.Error:
             up.add_metric([], 0)
             yield up
@@ -149,7 +153,28 @@ class ProjectorMetrics(Collector):
             events.add_metric(name, lag.events)
             seconds.add_metric(name, lag.seconds)
             streams.add_metric(name, sum((each.view, each.version) == (lag.view, lag.version) for each in parked))
-        yield from (up, events, seconds, streams)
+        yield from (up, events, seconds, streams, *feeds)
+
+
+# name after forsa_feed_ → help, and the figure
+_FEED_FIGURES: Final[Mapping[str, tuple[str, Callable[[FeedStanding], float]]]] = {
+    "position": ("Of the log: every event up to it has its messages.", lambda feed: feed.position),
+    "epoch": ("Of its last message.", lambda feed: feed.last.epoch),
+    "sequence": ("Of its last message, in its epoch.", lambda feed: feed.last.sequence),
+    "lag_events": ("Public events of the log it lacks, counted up to 1,000.", lambda feed: feed.events),
+    "lag_seconds": ("Since the first of them.", lambda feed: feed.seconds),
+    "stopped": ("Whether it stands still before an event it cannot tell.", lambda feed: feed.stopped_by is not None),
+}
+
+
+def _feed_figures(feeds: Sequence[FeedStanding]) -> list[Metric]:
+    figures: list[Metric] = []
+    for name, (help_text, figure) in _FEED_FIGURES.items():
+        gauge = GaugeMetricFamily(f"forsa_feed_{name}", help_text, labels=("feed",))
+        for each in feeds:
+            gauge.add_metric((each.feed,), figure(each))
+        figures.append(gauge)
+    return figures
 
 
 def _live_gauge(name: str, help_text: str, registry: CollectorRegistry) -> Gauge:

@@ -26,9 +26,10 @@ from domain.streams import EVENTS
 from domain.values import today_in_casablanca
 from domain.worker import login_value
 from projections import ALL_VIEWS
-from projections.connections import Line, address, open_pool
+from projections.connections import Line, address, asked, open_pool
 from projections.reading import NotLive, Views
 from projections.records.disclosures import DisclosureLog
+from projections.records.feed_standing import standings
 from projections.records.partner_feed import Feeds
 from projections.view import View
 from runtime.buckets import BURST_SECONDS, Buckets
@@ -243,6 +244,7 @@ def api_parts(
         log=Places(forsa.event_log),
         disclosures=DisclosureLog(forsa.pool),
         feeds=Feeds(forsa.pool),
+        feed_standings=partial(asked, forsa.pool, standings),
         feed_notices=FeedNotices(forsa.settings.database_url, stopping),
         feed_waits=min(FEED_WAITS, forsa.settings.pool_size // 2),  # the web server has a thread a connection
         verify=verify,

@@ -23,6 +23,11 @@ Connection = psycopg.Connection[Any]
 
 CHANNEL: Final[LiteralString] = "forsa_feed"  # notified with the feed's name when rows were written
 
+# Word for word the condition of the partial index forsa_events_diplomas_idx, or it is not used.
+PUBLIC_EVENTS: Final[LiteralString] = """topic in
+  ('learner.diploma-annulled', 'learner.diploma-awarded', 'learner.diploma-corrected',
+   'learner.diploma-duplicate-issued', 'learner.diploma-handed-over', 'learner.diploma-minutes-rectified')"""
+
 
 class Feed(msgspec.Struct, frozen=True, kw_only=True):
     """A feed as it stands. `stopped_by`: class of what keeps its writer from telling the event at `stopped_at`."""

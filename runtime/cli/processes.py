@@ -44,7 +44,7 @@ def project_command() -> None:
     """Keep every view up to date until asked to end (SIGTERM). A second one stands by."""
     from projections.building import LONG_LOG, Builder
     from projections.projector import AWAY_SECONDS, run_projector
-    from runtime.following_erasures import following
+    from runtime import following_erasures, following_feeds
     from runtime.logs import configure_logging
     from runtime.wiring import open_means, refuse_wrong_master_key
 
@@ -59,7 +59,8 @@ def project_command() -> None:
         closing(keyring),
         closing(Builder(dsn, partial(open_means, settings))) as builder,
         _figures(settings) as stepped,
-        following(settings),
+        following_erasures.following(settings),
+        following_feeds.following(settings),
     ):
         run_projector(dsn, mapper, keyring, stop, build=builder.build, longest=LONG_LOG, on_step=stepped)
 
@@ -70,14 +71,16 @@ def _figures(settings: Settings) -> Iterator[Callable[[Projector], None] | None]
     if not settings.metrics_port:
         yield None
         return
+    from projections.connections import asked
     from projections.reading import Views
+    from projections.records.feed_standing import standings
     from runtime.metrics import ProjectorMetrics, serve_metrics
     from runtime.wiring import RELEASE, reading_pool
 
     refuse_taken(settings)
     pool = reading_pool(settings.projector_database_url, 1)
     with closing(pool):
-        metrics = ProjectorMetrics(Views(pool), RELEASE)
+        metrics = ProjectorMetrics(Views(pool), RELEASE, partial(asked, pool, standings))
         serve_metrics(metrics.registry, settings.metrics_host, settings.metrics_port)
         yield lambda projector: metrics.stepped(projector.position)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -18,12 +19,16 @@ from api.headers import ALWAYS
 from api.meter import Answered
 from api.parts import Parts
 from api.unread import ADDRESS_TOO_LONG, HEADERS_TOO_LARGE, UNREADABLE, answer_to_unread
+from domain.partner_feed import NATIONAL
+from projections.feed_writer import FeedWriter
 from runtime.buckets import Buckets
 from runtime.lately import FRESH_SECONDS, Lately
 from runtime.logs import configure_logging
 from runtime.tokens import DevelopmentIssuer
 from runtime.wiring import api_parts
 from tests.api.stack import CENTRE, IDENTIFICATION, Api
+from tests.examples.diplomas import awarded, later
+from tests.projections.log_of import execute, store
 
 CANARY: Final = "Amina-0612345678"
 READ: Final = f"/v1/centres/{CENTRE}"
@@ -255,10 +260,32 @@ def test_no_line_holds_a_name_a_body_or_a_token(
 
 def test_the_status_says_what_is_not_done_yet_and_names_nobody(api: Api, parts: Parts) -> None:
     said = client_of(parts, erasures_pending=lambda: 2).get("/status").get_json()
-    assert said.keys() == {"release", "position", "now", "views", "building", "parked", "erasures_pending"}
+    assert said.keys() == {"release", "position", "now", "views", "building", "parked", "erasures_pending", "feeds"}
     assert (said["building"], said["parked"], said["erasures_pending"]) == (len(said["views"]), 0, 2)
     assert said["position"] == api.position()
     assert api.get("/status", None).get_json()["erasures_pending"] == 0
+
+
+def test_the_status_says_how_far_feeds_are_and_why_one_does_not_go_on(
+    api: Api, log_dsn: str, projector_dsn: str
+) -> None:
+    """To anybody, so it names no partner."""
+    store(api.forsa.event_log, (awarded(0), later(1, 1)))
+
+    def told() -> dict[str, Any]:
+        (feed,) = api.get("/status", None).get_json()["feeds"]
+        return dict(feed)
+
+    before = told()
+    assert (before["feed"], before["place"], before["events"], before["published"]) == (NATIONAL, "1/0", 2, None)
+    assert before["seconds"] > 0
+    with closing(FeedWriter(projector_dsn, api.forsa.mapper)) as writer:
+        writer.step()
+    stopped = told()
+    assert (stopped["place"], stopped["events"], stopped["stopped_by"]) == ("1/1", 1, "AssertionError")
+    execute(log_dsn, "insert into records.feed_published (feed, epoch, sequence) select feed, 1, 0 from records.feeds")
+    sent = told()
+    assert (sent["published"], sent["unpublished_events"], sent["refused"]) == ("1/0", 1, None)
 
 
 def test_what_is_counted_has_no_id_in_it(api: Api, parts: Parts) -> None:

@@ -487,6 +487,33 @@ def test_doctor_finds_nothing_else_where_nobody_projects(durable: None, seeded: 
             "parked rows",
             "forsa parked --retry",
         ),
+        ("grant insert on records.feed_rows to forsa_web", "feeds' protection", "forsa_web"),
+        ("revoke insert on records.feed_rows from forsa_projector", "partner feeds", "forsa_projector"),
+        (
+            "update records.feeds set stopped_at = 1, stopped_by = 'KeyError'",
+            "feed entraide-nationale",
+            "deploy the fix",
+        ),
+        (
+            "update forsa_events set topic = 'learner.diploma-awarded' where notification_id = 1;"
+            " update records.feeds set position = 0",
+            "feed entraide-nationale",
+            "start the projector",
+        ),
+        (
+            "insert into records.feed_published (feed, epoch, sequence, refused)"
+            " values ('entraide-nationale', 1, 0, 'topic-ahead: next, forsa feeds new-epoch')",
+            "topic forsa.diploma.events.v1",
+            "forsa feeds new-epoch",
+        ),
+        (
+            "insert into records.feed_published (feed, epoch, sequence) values ('entraide-nationale', 1, 0);"
+            " insert into records.feed_rows (feed, epoch, sequence, position, event, written_at)"
+            " values ('entraide-nationale', 1, 1, 1, '', now() - interval '1 hour');"
+            " update records.feeds set sequence = 1",
+            "topic forsa.diploma.events.v1",
+            "forsa publish",
+        ),
     ],
 )
 def test_doctor_names_what_is_wrong_and_the_fix(
@@ -501,7 +528,8 @@ def test_doctor_names_what_is_wrong_and_the_fix(
         assert fix in wrong(capsys)[name]
     finally:
         with psycopg.connect(log_dsn) as connection:
-            connection.execute("revoke insert on forsa_events from forsa_web; truncate forsa_migrations")
+            connection.execute("revoke insert on forsa_events, records.feed_rows from forsa_web")
+            connection.execute("grant insert on records.feed_rows to forsa_projector; truncate forsa_migrations")
             connection.cursor().executemany("insert into forsa_migrations values (%s, %s, %s, %s)", kept)
 
 
