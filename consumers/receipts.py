@@ -122,10 +122,15 @@ class ReceiptReader:
         partners = {each.told.partner for each in records if isinstance(each.told, Receipt)}
         grants = {each: self._grants_of(each) for each in partners}
         try:
-            self._on_taken(self._inbox.take(partition, records, grants))
+            self._tell(self._inbox.take(partition, records, grants))
         except Unstorable:  # one by one: whatever it is, it is parked, and the others are applied
             for each in records if len(records) > 1 else _unstorable(records):
                 self._take(partition, [each])
+
+    def _tell(self, taken: Taken) -> None:
+        self._on_taken(taken)
+        for reason, count in taken.parked.items():
+            LOG.warning("receipts parked", extra={"reason": reason, "events": count})
 
     def _say(self, what: str) -> None:
         """Said when it is another than before: an outage is two lines, not a flood."""

@@ -11,6 +11,7 @@ from datetime import date, datetime
 from typing import Final, NamedTuple
 from uuid import UUID
 
+from domain.access import covers_place
 from domain.organisation import AccessGranted, AccessRevoked, EmergencyAccessOpened, Mission
 from domain.worker import WorkerLeft
 from runtime.tail import Decode, Row, Tail
@@ -67,6 +68,18 @@ class Grants:
         """(role, worker) of every grant usable now, in the order they were granted. Raises Unreadable."""
         with self._tail.known():
             return [(held.role, worker) for worker in self._by_worker for held in self._held(worker, now, today)]
+
+    def partners(self, region: str | None, now: datetime, today: date) -> list[UUID]:
+        """Workers who may read the feed of this region (None: of the whole country) as partners. Raises Unreadable."""
+        with self._tail.known():
+            return [
+                worker
+                for worker in self._by_worker
+                if any(
+                    held.role == "partner" and covers_place(held, None, region)
+                    for held in self._held(worker, now, today)
+                )
+            ]
 
     def _held(self, worker: UUID, now: datetime, today: date) -> Iterator[HeldGrant]:
         if worker in self._left:

@@ -9,9 +9,11 @@ from typing import Final
 
 import psycopg
 
+from domain.partner_receipts import RECEIPTS_TOPIC
 from projections import ALL_VIEWS
 from projections.connections import address
 from projections.records.published import unpublished_feeds
+from projections.records.receipt_inbox import is_read
 from projections.tables import untended
 from projections.view import View
 from runtime.settings import Settings
@@ -56,6 +58,15 @@ def of_publisher(settings: Settings) -> str | None:
     except psycopg.Error as unreached:
         return f"the database is not reached ({type(unreached).__name__})"
     return f"nobody publishes these feeds: {', '.join(unpublished)}" if unpublished else None
+
+
+def of_receipts(settings: Settings) -> str | None:
+    """What is wrong with the reader of receipts; None where the topic is some reader's, waiting for a broker or not."""
+    try:
+        with psycopg.connect(address(settings.projector_database_url, "")) as connection:
+            return None if is_read(connection, RECEIPTS_TOPIC) else f"nobody reads {RECEIPTS_TOPIC}"
+    except psycopg.Error as unreached:
+        return f"the database is not reached ({type(unreached).__name__})"
 
 
 def untended_views(dsn: str, views: Sequence[View] = ALL_VIEWS) -> Sequence[str]:

@@ -139,13 +139,9 @@ class Inbox:
             raise Away(type(away).__name__) from None
 
 
-def is_read(dsn: str, topic: str) -> bool:
-    """Whether some process reads this topic now. Raises Away."""
-    try:
-        with psycopg.connect(address(dsn, "")) as connection:
-            return connection.execute(_HELD, (LOCK + topic,)).fetchone() == (True,)
-    except psycopg.OperationalError as away:
-        raise Away(type(away).__name__) from None
+def is_read(connection: psycopg.Connection[Any], topic: str) -> bool:
+    """Whether some process reads this topic, or waits for its broker."""
+    return connection.execute(_HELD, (LOCK + topic,)).fetchone() == (True,)
 
 
 def parked_receipts(connection: psycopg.Connection[Any], reason: str | None, limit: int) -> list[ParkedReceipt]:

@@ -22,6 +22,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "serve": ("processes", "Serve HTTP."),
     "project": ("processes", "Keep the views up to date."),
     "publish": ("publishing", "Publish the feeds to Kafka."),
+    "receive": ("receiving", "Read the partners' receipts from Kafka."),
+    "receipts": ("receiving", "List the receipts that were set aside."),
     "health": ("processes", "Say whether a process does its work."),
     "migrate": ("databases", "Make or update the databases and roles."),
     "appoint": ("appointing", "Record the first operator of an empty installation."),

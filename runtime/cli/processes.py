@@ -108,13 +108,14 @@ def stopped_by_signals() -> threading.Event:
 
 
 @click.command("health")
-@click.argument("process", type=click.Choice(["web", "projector", "publisher"]))
+@click.argument("process", type=click.Choice(["web", "projector", "publisher", "receipts"]))
 def health_command(process: str) -> None:
     """Exit 0 when this process does its work, 3 when not: for container health checks."""
-    from runtime.health import of_projector, of_publisher, of_web
+    from runtime.health import of_projector, of_publisher, of_receipts, of_web
 
     settings = settings_for("FORSA_DATABASE_URL")
-    wrong = {"web": of_web, "projector": of_projector, "publisher": of_publisher}[process](settings)
+    of = {"web": of_web, "projector": of_projector, "publisher": of_publisher, "receipts": of_receipts}
+    wrong = of[process](settings)
     if wrong:
         raise Ended(UNAVAILABLE, f"{process}: {wrong}")
     click.echo(f"{process}: ok")
