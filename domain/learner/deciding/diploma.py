@@ -205,7 +205,7 @@ def exam_marked(mark: Mark, act: Act, stream: UUID, session: DiplomaSession) -> 
     )
 
 
-def unsettled(learner: Learner, enrolment: UUID, identity: Identity) -> list[str]:
+def unsettled_forms(learner: Learner, enrolment: UUID, identity: Identity) -> list[str]:
     """Rule 48: the forms that are missing now, or were when the candidate was listed, and are not settled."""
     listed = learner.diploma.candidatures[enrolment].version
     settled = {code for version, code, _ in learner.review.settled if version == listed}
@@ -219,7 +219,7 @@ def not_printable(
     """Rules 18, 42, 48: what is printed is the verified identity, in the forms it has or that were settled."""
     if not isinstance(identity, Identity):
         return [IdentityErased(pointer=pointer)]
-    unsettled = unsettled(learner, enrolment, identity)
+    unsettled = unsettled_forms(learner, enrolment, identity)
     return [
         None if learner.identification.verification else IdentityNotVerified(pointer=pointer),
         NameFormUnsettled(pointer=pointer, candidate_number=number, flags=unsettled) if unsettled else None,
