@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from runtime.demo.paths import TOLD, tell_arrival, tell_correction, tell_departure
+from runtime.demo.register import tell_register
 from runtime.demo.setting import CENTRE, CLASS, CONVENTION, WORKSHOP, tell_setting
 from runtime.demo.telling import Teller, id_of
 from runtime.demo.trust import tell_access, tell_privacy, tell_transfers
@@ -34,6 +35,7 @@ def load_demo(forsa: Forsa, progress: Callable[[int], None] | None = None) -> Lo
     tell_transfers(teller)
     tell_privacy(teller)
     tell_exam(teller, forsa)
+    tell_register(teller, forsa)
     for each in TOLD:
         tell_departure(teller, each)
     return Loaded(teller.done, teller.known)

@@ -81,6 +81,7 @@ COLLEAGUES: Final = tuple(
         ("aref", "Hassan Idrissi", "aref", "official", "region"),
         ("provincial_directorate", "Samira Tahiri", "directorate", "official", "province"),
         ("en_agent", "Mustapha Lamrani", "delegation", "jury_member", "province"),
+        ("partner", "Registre national des diplômes", "entraide", "system", "national"),
         ("coordinator", "Karim Bensaid", "association", "coordinator", "centre"),
         ("caseworker", "Hind Amrani", "association", "caseworker", "centre"),
         ("educator", "Said Ouhaddou", "association", "educator", "centre"),
@@ -95,6 +96,7 @@ ORGANISATIONS: Final = {
     "aref": ("aref", "الأكاديمية الجهوية للتربية والتكوين (مثال)", "Académie régionale (exemple)"),
     "directorate": ("provincial_directorate", "المديرية الإقليمية (مثال)", "Direction provinciale (exemple)"),
     "delegation": ("en_delegation", "مندوبية التعاون الوطني (مثال)", "Délégation de l'Entraide Nationale (exemple)"),
+    "entraide": ("partner", "التعاون الوطني (مثال)", "Entraide Nationale (exemple)"),
     "association": ("association", "جمعية أمل الغد (مثال)", "Association Espoir de demain (exemple)"),
 }
 

@@ -24,6 +24,7 @@ CENTRE: Final = id_of("centre")
 CONVENTION: Final = id_of("convention")
 CLASS: Final = id_of("group", "class")
 WORKSHOP: Final = id_of("group", "workshop")
+NATIONAL: Final = ("ministry", "partner")  # kinds of organisations that are of no region
 OF_PLACES: Final = ("centre", "convention")  # scopes that are granted once there is such a place
 SYSTEM: Final = Colleague("operator", "Forsa", "ministry", "system", "national")
 
@@ -58,8 +59,8 @@ def _tell_organisations(teller: Teller, start: date) -> None:
             organisation=id_of("organisation", name),
             kind=kind,
             name=LocalName(arabic, french),
-            region=None if kind == "ministry" else REGION,
-            province=None if kind in ("ministry", "aref") else PROVINCE,
+            region=None if kind in NATIONAL else REGION,
+            province=None if kind in (*NATIONAL, "aref") else PROVINCE,
         )
         teller.does("operator", f"organisation {name}", told(teller, command, start))
 

@@ -35,7 +35,9 @@ def test_forty_learners_stand_at_every_stage_whenever_it_is_told(forsa: Forsa) -
     assert found.keys() == LIFE_CYCLE.keys() - {"unknown"}
     flags = [flag for learner in learners for flag in learner.review.open]
     assert flags
-    assert sum(1 for learner in learners if learner.diploma.diplomas) == 6
+    diplomas = [each for learner in learners for each in learner.diploma.diplomas.values()]
+    assert Counter(each.status for each in diplomas) == {"in_force": 13, "annulled": 1}
+    assert sum(len(each.handed_over) for each in diplomas) == 5
     assert sum(1 for learner in learners if learner.review.withdrawn) == 1
     assert sum(1 for learner in learners if learner.review.settled) == 3
     assert sum(1 for learner in learners if learner.identification.derogations) == 1
