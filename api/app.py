@@ -10,7 +10,9 @@ from werkzeug.exceptions import HTTPException
 
 from api.blueprint import ForsaBlueprint, SmorestApi
 from api.bodies import LARGEST_BYTES
+from api.candidates import register_candidates
 from api.commands import register_commands
+from api.diplomas import register_diplomas
 from api.disclosing import check_every_read, refuse_undisclosed
 from api.disclosures import register_disclosures
 from api.feeds import register_feeds
@@ -55,6 +57,7 @@ def create_app(parts: Parts) -> Flask:
     refuse_undisclosed(app)
     api = SmorestApi(app)
     house, feeds = ForsaBlueprint("house", __name__), ForsaBlueprint("feeds", __name__)
+    diplomas = ForsaBlueprint("diplomas", __name__)
     blueprints = {kind.plural: ForsaBlueprint(kind.plural, __name__) for kind in KINDS.values()}
     register_commands(parts, blueprints)
     register_learners(parts, blueprints["learners"])
@@ -64,9 +67,11 @@ def create_app(parts: Parts) -> Flask:
     register_kinds(parts, blueprints)
     register_history(parts, blueprints)
     register_possible(parts, blueprints)
+    register_candidates(parts, blueprints["diploma-sessions"])
+    register_diplomas(parts, diplomas)
     register_feeds(parts, feeds)
     register_house(parts, house)
-    for blueprint in (*blueprints.values(), feeds, house):
+    for blueprint in (*blueprints.values(), diplomas, feeds, house):
         api.register_blueprint(blueprint)
     register_manual(app, api)
     _answer_errors(app, parts)

@@ -40,6 +40,9 @@ DISCLOSING: Final = (
         "learners.get-learner-possible-commands",
         "learners.get-learner-disclosures",
         "learners.get-learner-subject-file",
+        "diploma-sessions.get-candidates",
+        "diplomas.get-diploma",
+        "diplomas.find-diploma",
     }
 )
 # What these show has no learner in it: counts, and what a kind's status allows. A feed tells of diplomas: whose they

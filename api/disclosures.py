@@ -26,7 +26,7 @@ class LookShown(msgspec.Struct, frozen=True, kw_only=True):
     role: str
     org: UUID
     what: str
-    level: str  # full | episode | summary | mentioned: by id, in a record that is not theirs
+    level: str  # full | episode | summary | diploma: one of theirs | mentioned: by id, in a record that is not theirs
     named: bool  # whether that reader may know who the learner is
     emergency: UUID | None  # the emergency access that opened it
     as_of_position: int | None

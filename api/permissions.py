@@ -35,6 +35,10 @@ _FINDERS = (
 _AUDITORS = (
     "coordinator", "provincial_directorate", "aref", "ministry", "auditor", "en_agent", "data_protection_officer",
 )  # fmt: skip
+# With the names printed on it: those who know the person in their work, and whoever was told of the diploma.
+_DIPLOMA_READERS = (
+    "en_agent", "coordinator", "caseworker", "provincial_directorate", "aref", "data_protection_officer", "partner",
+)  # fmt: skip
 # A partner's system, and the people of the authority that awards; each the feeds their scope has whole.
 _FEED_READERS = ("partner", "en_agent")
 _EVERYBODY = (*_LEARNER_READERS, "accountant", "operator")
@@ -75,6 +79,9 @@ READS: Final[Mapping[str, tuple[str, ...]]] = {
     "learners.get-learner-subject-file": ("data_protection_officer", "coordinator"),
     "groups.get-attendance": _LEARNER_READERS,
     "groups.list-groups": _LEARNER_READERS,
+    "diploma-sessions.get-candidates": ("en_agent", "coordinator"),
+    "diplomas.get-diploma": _DIPLOMA_READERS,
+    "diplomas.find-diploma": _DIPLOMA_READERS,
     "feeds.list-feeds": (*_FEED_READERS, "operator"),  # who runs the system sees how far feeds are, and no row
     "feeds.get-feed": _FEED_READERS,
     "feeds.get-feed-snapshot": _FEED_READERS,

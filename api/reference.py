@@ -62,6 +62,29 @@ QUERY: Final[dict[str, dict[str, Any]]] = {
         _query("component", "A code of the list `component`.", "workshop", {"type": "string"}),
     )
 } | {
+    "candidates-format": _query(
+        "format",
+        "json, or xlsx for a workbook; else what `Accept` asks for.",
+        "json",
+        {"type": "string", "enum": ["json", "xlsx"]},
+    ),
+    # Of a diploma's register: where a number is looked up.
+    "register-delegation": _query(
+        "delegation",
+        "The delegation whose register it is. All four of the register and the number are asked.",
+        "00000000-0000-4000-8000-000000000013",
+        {"type": "string", "format": "uuid"},
+    ),
+    "register-kind": _query(
+        "kind", "The register's kind, a code of the list `diploma_kind`.", "vocational_diploma", {"type": "string"}
+    ),
+    "register-year": _query("year", "The register's year.", 2026, {"type": "integer"}),
+    "register-number": _query(
+        "number",
+        "The diploma's number, as typed: also one it had before it was corrected.",
+        "2026/0011",
+        {"type": "string", "maxLength": 60},
+    ),
     # Of the feeds: names that other reads have with another meaning.
     "feed-after": _query(
         "after",

@@ -83,7 +83,7 @@ _LEVELS: Final = ("full", "episode", "summary")
 class Sight(msgspec.Struct, frozen=True, kw_only=True):
     """What one reader sees of one learner. `episodes` None: all; `upto`: nothing after this version of the stream."""
 
-    level: str  # full | episode | summary
+    level: str  # full | episode | summary; of a look at one diploma alone: diploma
     identity: bool = False
     contacts: bool = False
     episodes: frozenset[UUID] | None = None

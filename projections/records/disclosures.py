@@ -27,7 +27,7 @@ class Shown(msgspec.Struct, frozen=True):
     """One learner that a request shows, and how much of them."""
 
     learner: UUID
-    level: str  # full | episode | summary | mentioned: by id, in a record that is not theirs
+    level: str  # full | episode | summary | diploma: one of theirs | mentioned: by id, in a record that is not theirs
     named: bool = False  # whether the reader may know who it is
     emergency: UUID | None = None  # what opened it, where no standing grant did
 

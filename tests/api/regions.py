@@ -10,19 +10,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import date
 from typing import Final, NamedTuple
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import msgspec
 
-from domain.casebook import Append, NewEvent
+from domain.casebook import Append, Casebook, NewEvent
 from domain.centre import ApproveTrades, OpenCentre
 from domain.convention import Party, SeasonTarget, SignConvention
-from domain.diploma_session import OpenDiplomaSession
+from domain.diploma_session import CloseCandidateList, Mark, OpenDiplomaSession, SignMinutes
 from domain.event import By
 from domain.group import OpenGroup
 from domain.kind import Command
 from domain.learner.admission import EnrolLearner, JoinGroup, Missing
-from domain.learner.diploma import ListCandidate
+from domain.learner.diploma import AwardDiplomas, AwardLine, ListCandidate, RecordMarks
 from domain.learner.identification import IdentifyLearner, NameGiven, VerifyIdentity
 from domain.learner.leaving import EndEnrolment
 from domain.learner.transfer import RequestTransfer
@@ -54,6 +54,10 @@ PLACES: Final = {
 }
 LEARNER, ENROLMENT, EARLIER, TRANSFER = (ident(name) for name in ("moved", "enrolment", "earlier", "transfer"))
 GROUP, SESSION, CONVENTION = ident("group of own"), ident("session of own"), ident("convention of all")
+HELD, AWARD = ident("session of former"), ident("award")  # that was held; the random part of what its award makes
+DIPLOMA: Final = uuid5(AWARD, "diploma/0001")
+NUMBER: Final = "2026/0011"
+JUNE: Final = date(2026, 6, 15)
 WHY: Final = [Missing("assessment", "urgent_intake"), Missing("orientation", "urgent_intake")]
 
 
@@ -74,9 +78,11 @@ def stood_up(forsa: Forsa) -> None:
         for name, province in names.items()
     ]
     forsa.event_log.append(Append(tuple(registered)))
+    awarding = Casebook(forsa.event_log, forsa.keyring, now=forsa.now, nonce=lambda: AWARD)
     for role, place, command in _acts():
         org = ident(PLACES[place].association) if place else ident("ministry")
-        forsa.casebook.execute(command, msgspec.structs.replace(SYSTEM, role=role, org=org))
+        book = awarding if isinstance(command, AwardDiplomas) else forsa.casebook
+        book.execute(command, msgspec.structs.replace(SYSTEM, role=role, org=org))
 
 
 def _acts() -> Iterator[tuple[str, str, Command]]:
@@ -100,6 +106,7 @@ def _acts() -> Iterator[tuple[str, str, Command]]:
     )  # fmt: skip
     yield "caseworker", "former", identified(LEARNER, "OUJ")
     yield "caseworker", "former", enrolled(LEARNER, EARLIER, "former", LAST, date(2025, 10, 6))
+    yield from _graduation()
     ended = EndEnrolment(learner=LEARNER, enrolment=EARLIER, exit="completed", ended_on=date(2026, 6, 26), why=LATE)
     yield "caseworker", "former", ended
     yield "caseworker", "own", enrolled(LEARNER, ENROLMENT, "own", SEASON, date(2026, 10, 5))
@@ -119,6 +126,25 @@ def _acts() -> Iterator[tuple[str, str, Command]]:
                                                 effective_on=date(2026, 12, 1), why=LATE)  # fmt: skip
 
 
+def _graduation() -> Iterator[tuple[str, str, Command]]:
+    """The learner holds a diploma of the delegation, prepared at `former`."""
+    document = VerifyIdentity(learner=LEARNER, document_type="birth_certificate", on=date(2025, 10, 6), why=LATE)
+    yield "caseworker", "former", document
+    opening = OpenDiplomaSession(
+        diploma_session=HELD, authority=ident("delegation"), held_from=date(2026, 6, 8), held_to=date(2026, 6, 12),
+        centres=[centre_of("former")], trades=["COU"], year=2026, on=date(2026, 4, 1), why=LATE,
+    )  # fmt: skip
+    yield "en_agent", "", opening
+    listing = ListCandidate(learner=LEARNER, enrolment=EARLIER, session=HELD, on=date(2026, 5, 4), why=LATE)
+    yield "en_agent", "", listing
+    yield "en_agent", "", CloseCandidateList(diploma_session=HELD, on=date(2026, 5, 29), why=LATE)
+    mark = Mark("0001", sitting=1, presence="present", written=1250, practical=1400, decision="admitted")
+    yield "en_agent", "", RecordMarks(diploma_session=HELD, marks=[mark], on=JUNE, why=LATE)
+    yield "en_agent", "", SignMinutes(diploma_session=HELD, members=[ident("worker en_agent")], on=JUNE, why=LATE)
+    award = AwardLine("0001", NUMBER)
+    yield "en_agent", "", AwardDiplomas(diploma_session=HELD, awarded_on=JUNE, awards=[award], why=LATE)
+
+
 def opened(name: str, place: Place) -> OpenCentre:
     """The centre of a place opens."""
     return OpenCentre(
@@ -130,8 +156,8 @@ def opened(name: str, place: Place) -> OpenCentre:
 def identified(learner: UUID, province: str, given: str = "سلمى") -> IdentifyLearner:
     """A young person of sixteen is identified."""
     return IdentifyLearner(
-        learner=learner, province=province, source="self", names=[NameGiven(given, "الزياني")], sex="f",
-        birth_date=date(2010, 3, 2), on=date(2025, 10, 1), why=LATE,
+        learner=learner, province=province, source="self", sex="f", birth_date=date(2010, 3, 2),
+        names=[NameGiven(given, "الزياني"), NameGiven("Salma", "Ziani")], on=date(2025, 10, 1), why=LATE,
     )  # fmt: skip
 
 
