@@ -10,7 +10,9 @@ from typing import Any, get_args, get_type_hints
 import pytest
 from babel.messages.pofile import read_po
 
+from api.candidate_sheet import COLUMNS
 from domain.parameters import DEFINITIONS
+from domain.partner_feed import ANNULLED, IN_FORCE
 from domain.reference import list_names
 from domain.sealed import FAMILIES, Sealed
 from domain.streams import COMMANDS, EVENTS, KINDS
@@ -47,6 +49,8 @@ WANTED = {
     *(f"parameter-type.{each.type}" for each in DEFINITIONS.values()),
     *(f"family.{name}" for name in FAMILIES),
     "audience.national",
+    *(f"diploma-status.{each}" for each in (IN_FORCE, ANNULLED)),
+    *(f"candidate-column.{each}" for each in ("sheet", "erased", *COLUMNS)),
 }
 # Families of words that sentences use, beside the keys that are asked for by name.
 WORDS = {
