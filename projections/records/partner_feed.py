@@ -117,7 +117,7 @@ select event from (
  lateral (
   select sequence, event from records.feed_rows
    where feed = %(feed)s and epoch = told.epoch and sequence <= upto
-     and sequence > case when epoch = %(epoch)s then %(sequence)s else 0 end
+     and sequence > case when told.epoch = %(epoch)s then %(sequence)s else 0 end
    order by sequence limit %(limit)s) as row
  where told.epoch >= %(epoch)s
  order by told.epoch, sequence limit %(limit)s
