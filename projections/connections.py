@@ -48,12 +48,17 @@ class Line(Connection[Row]):
     """
 
     def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
-        """As psycopg waits, but never for ever. Raises OperationalError; the connection is closed then."""
-        began, most = time.monotonic(), timeout or SILENCE_SECONDS
+        """As psycopg waits, but never for ever. Raises OperationalError; the connection is closed then.
+
+        A timeout that is given is the caller's own, who waits for notices: nothing was asked that is under way.
+        """
+        if timeout is not None:
+            return super().wait(gen, interval, timeout)
+        began = time.monotonic()
         try:
-            return super().wait(gen, interval, most)
+            return super().wait(gen, interval, SILENCE_SECONDS)
         except psycopg.OperationalError:
-            if time.monotonic() - began >= most:
+            if time.monotonic() - began >= SILENCE_SECONDS:
                 self.close()  # what it asked may still be under way in the server
             raise
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import threading
+import time
 
-from consumers.diploma_publisher import publish_waiting
+import psycopg
+
+from consumers.diploma_publisher import POLL_SECONDS, publish_waiting
 from tests.consumers.feed_table import FeedRows, development, publishing, records_in, stored_in, until
 
 
@@ -49,4 +51,17 @@ def test_a_stop_waits_for_what_is_under_way(kafka: str, topic: str, log_dsn: str
     with publishing(projector_dsn, development(kafka), rows) as publisher:
         until(lambda: publisher.figures.acknowledged, "the first batch")
     assert rows.progress().sequence == len(stored_in(kafka, topic))
-    assert threading.active_count() < 20
+
+
+def test_an_idle_publisher_keeps_its_session(kafka: str, topic: str, log_dsn: str, projector_dsn: str) -> None:
+    rows = FeedRows(log_dsn, topic)
+
+    def held_by() -> list[tuple[int]]:
+        with psycopg.connect(log_dsn) as connection:
+            return connection.execute("select pid from pg_locks where locktype = 'advisory'").fetchall()
+
+    with publishing(projector_dsn, development(kafka), rows) as publisher:
+        until(lambda: publisher.figures.producers, "publishing")
+        before, began = held_by(), time.monotonic()
+        until(lambda: time.monotonic() - began > 2 * POLL_SECONDS, "idle looks")
+        assert (held_by(), publisher.figures.producers) == (before, 1)
