@@ -12,6 +12,7 @@ from api.blueprint import ForsaBlueprint, SmorestApi
 from api.bodies import LARGEST_BYTES
 from api.candidates import register_candidates
 from api.commands import register_commands
+from api.contracts import register_contracts
 from api.diplomas import register_diplomas
 from api.disclosing import check_every_read, refuse_undisclosed
 from api.disclosures import register_disclosures
@@ -73,6 +74,7 @@ def create_app(parts: Parts) -> Flask:
     register_house(parts, house)
     for blueprint in (*blueprints.values(), diplomas, feeds, house):
         api.register_blueprint(blueprint)
+    register_contracts(house)
     register_manual(app, api)
     _answer_errors(app, parts)
     check_every_route(app)

@@ -92,6 +92,7 @@ PUBLIC: Final = frozenset(
     | {"house.problems", "house.problem"}
     | {"manual.openapi", "manual.docs", "manual.docs-file"}
 )
+    | {"house.contracts", "house.asyncapi", "house.contract-schema"}
 
 
 class RouteWithoutRow(Exception):
