@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any, Final
 
 import msgspec
+from kafka.errors import KafkaError
 
 BOOTSTRAP_MS: Final = 2_000  # to the first answer of any broker
 REQUEST_MS: Final = 3_000
+UNREACHED: Final = (KafkaError, OSError)  # what a client raises where no broker answers
 RECONNECT_MS: Final = 500  # most between two attempts: the client's own pauses grow to 30 s and would outlast an outage
 
 

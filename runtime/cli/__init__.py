@@ -30,6 +30,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "rebuild": ("databases", "Rebuild views beside the live ones."),
     "views": ("views", "Drop the views' versions that no release uses."),
     "parked": ("parked", "List the streams that views could not take in, or try them again."),
+    "feeds": ("feeds", "Show the partner feeds, open one for a region, or the next epoch of one."),
     "erase": ("erasing", "List erasures that were decided, carry them out, write tables anew."),
     "doctor": ("databases", "Name what is wrong, and the fix."),
     "config": ("databases", "Show the settings, without secrets."),
