@@ -72,9 +72,9 @@ def create_app(parts: Parts) -> Flask:
     register_diplomas(parts, diplomas)
     register_feeds(parts, feeds)
     register_house(parts, house)
+    register_contracts(house)
     for blueprint in (*blueprints.values(), diplomas, feeds, house):
         api.register_blueprint(blueprint)
-    register_contracts(house)
     register_manual(app, api)
     _answer_errors(app, parts)
     check_every_route(app)

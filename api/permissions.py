@@ -90,9 +90,9 @@ READS: Final[Mapping[str, tuple[str, ...]]] = {
 PUBLIC: Final = frozenset(
     {"house.live", "house.ready", "house.status", "house.code-lists", "house.code-list"}
     | {"house.problems", "house.problem"}
+    | {"house.contracts", "house.asyncapi", "house.contract-schema"}
     | {"manual.openapi", "manual.docs", "manual.docs-file"}
 )
-    | {"house.contracts", "house.asyncapi", "house.contract-schema"}
 
 
 class RouteWithoutRow(Exception):
