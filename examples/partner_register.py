@@ -68,7 +68,6 @@ TODO: Final = {
     401: "the token is not accepted: put a fresh one in the token's file, which is read again at each try",
     403: "this login may not read feeds: ask Forsa's operator for a grant with the role `partner`",
     404: "no such feed, or not one of yours: GET /v1/feeds names yours",
-    409: "Forsa is behind this register: it was restored, and goes on when its operator opens a new epoch",
 }
 
 
@@ -317,9 +316,20 @@ class Forsa:
             with urllib.request.urlopen(request, timeout=seconds) as answer:  # noqa: S310 the address we were given
                 return json.load(answer), answer.headers
         except urllib.error.HTTPError as refused:
-            raise Away(f"{url.partition('?')[0]}: {refused.code}: {TODO.get(refused.code, refused.reason)}") from None
+            raise Away(
+                f"{url.partition('?')[0]}: {refused.code}: {TODO.get(refused.code) or said_by(refused)}"
+            ) from None
         except (OSError, ValueError) as away:
             raise Away(f"{url.partition('?')[0]}: {away}") from None
+
+
+def said_by(refused: urllib.error.HTTPError) -> str:
+    """What Forsa says about it: its refusals are problem+json (RFC 9457)."""
+    try:
+        problem = json.load(refused)
+        return f"{problem['code']}: {problem.get('detail') or problem['title']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return str(refused.reason)
 
 
 class Reader:
@@ -395,7 +405,8 @@ class Reader:
     def _confirm(self, *, at_once: bool) -> None:
         """Forsa has a receipt for our place, or had one a moment ago. One that does not arrive stops nothing."""
         place, now = self._register.place, time.monotonic()
-        if self._register.progress("confirmed") == str(place) or (now < self._next_receipt and not at_once):
+        known = place.sequence == 0 or self._register.progress("confirmed") == str(place)
+        if known or (now < self._next_receipt and not at_once):
             return
         self._next_receipt = now + RECEIPT_SECONDS
         try:
