@@ -162,7 +162,8 @@ class LocalKafka:
         properties = self.directory / "server.properties"
         if not (self.directory / "data/meta.properties").exists():
             properties.write_text("".join(f"{name}={value}\n" for name, value in self._all_settings().items()))
-            cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+            name = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+            cluster = name.replace("-", "_")  # one that begins with "-" reads as an option
             _run(java("kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties)))
         return java("kafka.Kafka", str(properties))
 
