@@ -183,6 +183,7 @@ def _come_up(
         _wait_until_ready(settings, children, stop)
         # A first look should show the demo. A view that takes longer does not hold the rest up.
         forsa.views.wait_for(forsa.event_log.max_position(), timeout=VIEWS_SECONDS)
+        _wait_for_feeds(forsa, stop)
     finally:
         forsa.close()
     address = address_of(settings)
@@ -190,6 +191,15 @@ def _come_up(
         from runtime.cli.welcome import show_welcome
 
         show_welcome(address, tokens, directory, settings.kafka_bootstrap if kafka else "")
+
+
+def _wait_for_feeds(forsa: Forsa, stop: threading.Event) -> None:
+    """The feeds tell all that is in the log, or it takes them longer than views may take."""
+    from projections.records.partner_feed import Feeds
+
+    feeds, last, end = Feeds(forsa.pool), forsa.event_log.max_position(), time.monotonic() + VIEWS_SECONDS
+    while any(each.position < last for each in feeds.all()) and time.monotonic() < end and not stop.is_set():
+        stop.wait(0.05)
 
 
 def _load_demo_where_missing(forsa: Forsa) -> None:
