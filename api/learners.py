@@ -227,9 +227,16 @@ def _seen(parts: Parts, records: list[LearnerRecord]) -> list[tuple[LearnerRecor
             continue
         if sight.upto is not None:
             events = streams[record.learner].events[: sight.upto]
-            record = record_of(record.learner, fold(KINDS["learner"], events))  # noqa: PLW2901 - the same learner's, earlier
+            then = record_of(record.learner, fold(KINDS["learner"], events))
+            record = _as_registered(then, record)  # noqa: PLW2901 - the same learner's, earlier
         seen.append((shown(record, sight), sight))
     return seen
+
+
+def _as_registered(then: LearnerRecord, now: LearnerRecord) -> LearnerRecord:
+    """A former centre's record, its diplomas as they stand now: that its episode is over keeps none in force."""
+    held = {each.diploma: each for each in now.diplomas}
+    return msgspec.structs.replace(then, diplomas=[held.get(each.diploma, each) for each in then.diplomas])
 
 
 def _sight(parts: Parts, found: Found) -> Sight | None:
@@ -256,7 +263,8 @@ def _record(parts: Parts, learner: UUID) -> tuple[LearnerRecord, Learner, int, b
     if found.value is None:  # parked before it ever had a row, or not there yet: it cannot be shown
         raise Problem("unavailable" if found.stale else "not-found")
     state = cut(now, min(found.value.version, sight.upto or found.value.version)).state
-    record = found.value if found.value.version == state.version else record_of(learner, state)
+    is_now = found.value.version == state.version
+    record = found.value if is_now else _as_registered(record_of(learner, state), found.value)
     return shown(record, sight), state, found.position, found.stale, sight
 
 
