@@ -8,7 +8,6 @@ from pathlib import Path
 from rich.console import Console
 from rich.panel import Panel
 
-from domain.partner_feed import NATIONAL
 from runtime.development import TOKENS_FILE
 
 
@@ -24,11 +23,7 @@ def show_welcome(address: str, tokens: dict[str, str], directory: Path, kafka: s
         "In another terminal, for $BASE and a token a role:",
         f"  {start}",
         f'  curl -H "Authorization: Bearer ${_first_variable(tokens)}" $BASE/v1/learners',
-        *(
-            [f'  curl -H "Authorization: Bearer $TOKEN_PARTNER" $BASE/v1/feeds/{NATIONAL}']
-            if "partner" in tokens
-            else []
-        ),
+        *(['  curl -H "Authorization: Bearer $TOKEN_PARTNER" $BASE/v1/feeds'] if "partner" in tokens else []),
         "",
         f"[dim]{_forsa()} doctor says what is wrong; Ctrl-C ends everything[/dim]",
     ]
