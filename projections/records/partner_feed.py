@@ -6,7 +6,7 @@ epoch after the place where it was closed stands no longer and is not read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final, LiteralString, TypeVar
 from uuid import UUID
@@ -75,7 +75,7 @@ class Feeds:
     def snapshot(self, feed: str, place: Place, after: UUID | None, limit: int) -> list[bytes]:
         """Up to `limit` messages: the last one of each diploma at a place, by the diploma's id, after one of them."""
         which = {"feed": feed, "epoch": place.epoch, "sequence": place.sequence, "after": after, "limit": limit}
-        return self._asked(lambda connection: [row[0] for row in connection.execute(_SNAPSHOT, which).fetchall()])
+        return self._asked(lambda connection: [row[0] for row in _fetched(connection, _SNAPSHOT, which)])
 
     def telling_of(self, diploma: UUID) -> list[str]:
         """The feeds this diploma stands on, by name."""
@@ -96,13 +96,18 @@ def feeds(connection: Connection) -> list[Feed]:
 def last_told(connection: Connection, feed: str, diplomas: Iterable[UUID]) -> dict[UUID, bytes]:
     """The last message that stands of each of these diplomas in a feed; those it has not told of are absent."""
     which = {"feed": feed, "diplomas": list(diplomas)}
-    return dict(connection.execute(_LAST, which, prepare=True).fetchall())
+    return dict(_fetched(connection, _LAST, which))
 
 
 def rows_after(connection: Connection, feed: str, place: Place, limit: int) -> list[bytes]:
     """Up to `limit` messages of a feed after a place, in its order: those that stand."""
     which = {"feed": feed, "epoch": place.epoch, "sequence": place.sequence, "limit": limit}
-    return [row[0] for row in connection.execute(_AFTER, which, prepare=True).fetchall()]
+    return [row[0] for row in _fetched(connection, _AFTER, which)]
+
+
+def _fetched(connection: Connection, query: LiteralString, which: Mapping[str, Any]) -> list[Any]:
+    """Messages as the bytes they are: twice as quick as their hexadecimal text."""
+    return connection.cursor(binary=True).execute(query, which, prepare=True).fetchall()
 
 
 _FEEDS: Final[LiteralString] = """
@@ -139,7 +144,7 @@ _SNAPSHOT: Final[LiteralString] = """
 select distinct on (diploma) event from records.feed_rows left join records.feed_epochs over using (feed, epoch)
  where feed = %(feed)s and (feed_rows.epoch, sequence) <= (%(epoch)s, %(sequence)s)
    and (over.stands_until is null or sequence <= over.stands_until)
-   and diploma is not null and (%(after)s::uuid is null or diploma > %(after)s)
+   and diploma > coalesce(%(after)s::uuid, '00000000-0000-0000-0000-000000000000')  -- one bound, for any plan
  order by diploma, feed_rows.epoch desc, sequence desc limit %(limit)s
 """
 _TELLING: Final[LiteralString] = """
