@@ -49,12 +49,12 @@ def is_demo_missing(forsa: Forsa) -> bool:
 
 
 def places(forsa: Forsa) -> dict[str, str]:
-    """Ids that a first session needs: the centre, its convention, the groups, the authorities. None without a demo."""
+    """Ids that a first session needs: centre, convention, groups, authorities, the partner. None without a demo."""
     if not _was_done(forsa, "convention"):
         return {}
     named = {"CENTRE": CENTRE, "CONVENTION": CONVENTION, "CLASS": CLASS, "WORKSHOP": WORKSHOP}
     authorities = {name.upper(): id_of("organisation", name) for name in ("association", "directorate", "delegation")}
-    jury = {"JURY": id_of("worker", "en_agent")}
+    jury = {"JURY": id_of("worker", "en_agent"), "PARTNER": id_of("worker", "partner")}
     return {name: str(stream) for name, stream in (named | authorities | jury).items()}
 
 
