@@ -19,7 +19,8 @@ from kafka.errors import KafkaError
 from consumers.binary_mode import Record
 from consumers.brokers import REQUEST_MS, Broker
 
-ACK_SECONDS: Final = 3.0  # for all of a batch, from when it was sent
+ACK_SECONDS: Final = 3.0  # for all of a batch, from when it is the oldest that is under way
+DELIVERY_MS: Final = 15_000  # the client's own bound, which we come before
 LINGER_MS: Final = 5
 BATCH_BYTES: Final = 131_072
 CLOSE_SECONDS: Final = 10.0
@@ -34,14 +35,18 @@ class Sent:
 
     def __init__(self, futures: Sequence[Any]) -> None:
         """At least one, in the order sent."""
-        self._futures, self._until = futures, time.monotonic() + ACK_SECONDS
+        self._futures = futures
 
     def acknowledged(self) -> tuple[int, int]:
-        """Offsets of the first and the last, when the topic has all of them. Raises Missed."""
+        """Offsets of the first and the last, when the topic has all of them. Raises Missed, after at most 3 s.
+
+        To be called of the oldest batch under way: a slow broker may take longer for several.
+        """
+        until = time.monotonic() + ACK_SECONDS
         try:
             for future in (self._futures[-1], *self._futures):
                 if not future.succeeded():
-                    future.get(timeout=max(0.001, self._until - time.monotonic()))
+                    future.get(timeout=max(0.001, until - time.monotonic()))
         except KafkaError as error:
             raise Missed(type(error).__name__) from error
         return self._futures[0].value.offset, self._futures[-1].value.offset
@@ -59,7 +64,7 @@ class OneTopicProducer:
             enable_idempotence=True,
             linger_ms=LINGER_MS,
             batch_size=BATCH_BYTES,
-            delivery_timeout_ms=2 * REQUEST_MS,
+            delivery_timeout_ms=DELIVERY_MS,
             max_block_ms=REQUEST_MS,
             allow_auto_create_topics=False,
             metrics_enabled=False,
