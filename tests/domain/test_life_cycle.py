@@ -17,6 +17,7 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import given as over
+from hypothesis import strategies as st
 
 from domain.casebook import NewEvent
 from domain.errors import NotAllowedNow
@@ -32,7 +33,7 @@ from tests.examples import commands, path
 from tests.examples.path import AMINA
 from tests.examples.people import OPERATOR
 from tests.examples.places import SESSION, SESSION_OPENED, WORLD, History
-from tests.examples.walks import MOVES, SHARED, STEPS, Step, Walk, World
+from tests.examples.walks import AWARDED, MOVES, SHARED, START, STEPS, Step, Walk, World
 from tests.scenario import Outcome, Scenario, given, replaced_at
 
 # ── the table ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -92,13 +93,14 @@ Cells = dict[tuple[UUID, UUID, date, str, date], tuple[str, int | None]]
 
 
 class Tried:
-    """A walk in memory, checked after each step."""
+    """A walk in memory, checked after each step. graduated: the first learner holds a diploma when it starts."""
 
-    def __init__(self, number: int = 0) -> None:
+    def __init__(self, number: int = 0, *, graduated: bool = False) -> None:
         self.world = World(number)
-        self.scenario = given(*SHARED, *self.world.history)
+        self.scenario = given(*SHARED, *self.world.history, *(self.world.graduation if graduated else ()))
         self.scenario.nonces = self.world.nonces()
         self.walk = Walk(self.world, self._state)
+        self.walk.today = AWARDED if graduated else START
         self.locked: Cells = {}
 
     def _state(self, kind: str, stream: UUID) -> Any:
@@ -223,9 +225,9 @@ def _as_stored(event: Event) -> Event:
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-@over(STEPS)
-def test_no_walk_breaks_what_the_rules_promise(steps: list[Step]) -> None:
-    tried = Tried()
+@over(STEPS, st.booleans())
+def test_no_walk_breaks_what_the_rules_promise(steps: list[Step], graduated: bool) -> None:  # drawn
+    tried = Tried(graduated=graduated)
     for step in steps:
         tried.step(step)
     _check_diplomas(tried.scenario)
@@ -238,8 +240,8 @@ def test_walks_reach_every_status_and_every_event_of_the_path() -> None:
     random = Random(7)  # chosen, so that the reach is the same in every run
     statuses: set[str] = set()
     recorded: Counter[str] = Counter()
-    for _ in range(150):
-        tried = Tried()
+    for at in range(150):
+        tried = Tried(graduated=at % 5 == 0)
         for _ in range(60):
             tried.step((random.randrange(len(MOVES)), random.randrange(3), random.randrange(256)))
             statuses.update(map(status_of, tried.learners()))

@@ -16,8 +16,8 @@ from uuid import UUID
 from hypothesis import strategies as st
 from msgspec.structs import replace as but
 
-from domain.diploma_session import CloseCandidateList, Mark, OpenDiplomaSession, SignMinutes
-from domain.event import By
+from domain.diploma_session import CloseCandidateList, Mark, OpenDiplomaSession, RectifyMinutes, SignMinutes
+from domain.event import By, EventRef
 from domain.group import HeldSession, LockAttendance, RecordSessions
 from domain.kind import Command, ReasonGiven
 from domain.learner.admission import EnrolLearner, JoinGroup, LeaveGroup, Missing, OrientLearner
@@ -42,11 +42,13 @@ from domain.learner.privacy import (
     RequestErasure,
     StateNewGround,
 )
+from domain.learner.register import AnnulDiploma, CorrectDiploma, HandOverDiploma, IssueDuplicate
 from domain.learner.review import SettleFlag, WithdrawFact
 from domain.learner.state import Learner, status_of, withdrawable
 from domain.learner.training import AssessCompetence, AttendanceRow, DayGiven, RecordAttendance
 from domain.learner.transfer import AcceptTransfer, RejectTransfer, RequestTransfer, WithdrawTransfer
 from domain.values import monday_of, month_of
+from tests.examples import path
 from tests.examples.people import (
     CASEWORKER,
     COORDINATOR,
@@ -62,8 +64,13 @@ from tests.examples.places import (
     CONVENTION_SIGNED,
     GROUP_OPENED,
     JURY_MEMBER,
+    LIST_CLOSED,
+    MARKS_RECORDED,
+    MINUTES_SIGNED,
     ORGANISATIONS,
+    SESSION_OPENED,
     TRADES_APPROVED,
+    WORKER,
     WORKERS,
     History,
 )
@@ -77,6 +84,7 @@ Step = tuple[int, int, int]
 Act = tuple[Command, By]
 LEARNERS = 3
 START = date(2025, 9, 22)
+AWARDED = path.DIPLOMA_AWARDED.on
 STATUSES = ("present", "absent", "late", "justified", "not_expected")
 WHY = ReasonGiven("entry_error", "seen on the sheet")
 
@@ -114,6 +122,39 @@ class World:
             (self.convention_elsewhere, but(wide, centres=[self.elsewhere])),
             (self.workshop, but(GROUP_OPENED, on=START, centre=self.centre, capacity=2)),
             (self.class_, but(CLASS_OPENED, on=START, centre=self.centre, capacity=1)),
+        )
+
+    @property
+    def graduation(self) -> History:
+        """The first learner's way to a diploma, long as it is: `AWARDED` is the day it ends."""
+        learner, session, enrolment = self.learners[0], self.sessions[0], self.id("enrolment/graduate")
+        award = {"diploma": self.id("diploma"), "partner_reference": self.id("reference"), "centre": self.centre}
+        return (
+            (session, but(SESSION_OPENED, centres=[self.centre])),
+            (learner, but(path.LEARNER_IDENTIFIED, file_number=f"2025-CAS-{self.number:06}-X")),
+            (learner, path.IDENTITY_RECORDED),
+            (learner, path.IDENTITY_VERIFIED),
+            (
+                learner,
+                but(path.LEARNER_ENROLLED, enrolment=enrolment, centre=self.centre, convention=self.conventions[0]),
+            ),
+            (session, but(path.CANDIDATE_ENTERED, learner=learner, enrolment=enrolment)),
+            (learner, but(path.CANDIDATE_LISTED, enrolment=enrolment, session=session)),
+            (session, LIST_CLOSED),
+            (session, MARKS_RECORDED),
+            (learner, but(path.EXAM_MARKED, enrolment=enrolment, session=session)),
+            (session, MINUTES_SIGNED),
+            (
+                learner,
+                but(
+                    path.DIPLOMA_AWARDED,
+                    **award,
+                    enrolment=enrolment,
+                    convention=self.conventions[0],
+                    number=f"EN-{self.number}-9",
+                    minutes=EventRef(session, 5),
+                ),
+            ),
         )
 
 
@@ -322,7 +363,7 @@ def _exam(walk: Walk, who: int, what: int) -> Act:
     if not state.version:
         return _open_session(walk, who, what)
     if state.minutes_version or what % 17 == 16:
-        return _award(walk, who, what)
+        return _rectify(walk, who, what // 5) if what % 5 == 3 else _award(walk, who, what)
     if not state.is_closed:
         return _close(walk, who, what) if len(state.candidates) > what % 2 else _list(walk, who, what)
     unmarked = any(each.mark is None for each in state.candidates.values())
@@ -353,6 +394,47 @@ def _award(walk: Walk, _who: int, what: int) -> Act:
     number = numbers[what % len(numbers)]
     award = AwardLine(number, f"EN-{walk.world.number}-{what % 3}")
     return AwardDiplomas(diploma_session=walk.session(what), awarded_on=walk.today, awards=[award]), EN_AGENT
+
+
+def _rectify(walk: Walk, _who: int, what: int) -> Act:
+    session = walk.session(what)
+    number, mark = next(
+        (
+            (number, each.mark)
+            for number, each in walk.state("diploma-session", session).candidates.items()
+            if each.mark
+        ),
+        ("0009", Mark("0009", 1, "present", 900, 900, "admitted")),
+    )
+    decision = ("admitted", "admitted", "refused")[what % 3]
+    content: dict[str, Any] = (
+        {"item": "result", "marks": [but(mark, candidate_number=number, written=950 + what, decision=decision)]},
+        {"item": "members", "members": [JURY_MEMBER, WORKER][: 1 + what % 2]},
+        {"item": "document", "document": walk.world.id(f"document/{what}")},
+        {"item": "result", "document": walk.world.id("document")},
+    )[what // 3 % 4]
+    return RectifyMinutes(diploma_session=session, ground="addition_error", **content), EN_AGENT
+
+
+def _diploma(walk: Walk, who: int, what: int) -> Act:
+    """What may happen to a diploma: mostly to one that was awarded, to a learner who has one."""
+    holders = [at for at in range(LEARNERS) if walk.learner(at)[1].diploma.diplomas]
+    learner, state = walk.learner(holders[who % len(holders)] if holders else who)
+    held = list(state.diploma.diplomas)
+    diploma = held[-1] if held and what % 11 else walk.world.id("diploma/none")
+    about: dict[str, Any] = {"learner": learner, "diploma": diploma}
+    copies = len(state.diploma.diplomas[diploma].duplicates) if diploma in state.diploma.diplomas else 0
+    match what // 11 % 6:
+        case 0:
+            number = f"EN-{walk.world.number}-{what % 4}" if what % 2 else None
+            return CorrectDiploma(**about, number=number, names=what % 3 == 0, why=WHY), EN_AGENT
+        case 1 | 2:
+            return HandOverDiploma(**about, copy=copies - (what % 5 == 4)), COORDINATOR
+        case 3 | 4:
+            return IssueDuplicate(**about, ground="lost"), EN_AGENT
+        case _:
+            annul = AnnulDiploma(**about, ground="jury_error", authority=DELEGATION, act_reference=f"{what % 2}-26")
+            return annul, EN_AGENT
 
 
 def _end(walk: Walk, who: int, what: int) -> Act:
@@ -472,9 +554,9 @@ NEXT: dict[str, Sequence[Move]] = {
     "oriented": (_verify_identity, _enrol, _enrol),
     "enrolled": (_join, _list, _sheet, _list),
     "candidate": (_exam, _exam, _sheet),
-    "graduated": (_end, _sheet),
-    "left": (_declare, _declare, _enrol),
-    "placed": (_verify, _verify, _declare),
+    "graduated": (_diploma, _diploma, _end, _sheet),
+    "left": (_declare, _declare, _enrol, _diploma),
+    "placed": (_verify, _verify, _declare, _diploma),
     "inserted": (_enrol, _declare),
 }
 
@@ -509,6 +591,8 @@ MOVES: tuple[Move, ...] = (
     _mark,
     _sign,
     _award,
+    _rectify,
+    *(_diploma,) * 3,
     _end,
     _declare,
     _verify,
