@@ -7,7 +7,8 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
 from uuid import UUID, uuid4
 
 import psycopg
@@ -38,6 +39,21 @@ SAMPLE = 2  # streams of a kind
 Rows = list[tuple[Any, ...]]
 
 
+class Held(NamedTuple):
+    """A diploma in the register."""
+
+    diploma: UUID
+    delegation: UUID
+    kind: str
+    year: int
+    number: str
+
+    @property
+    def asked_by_number(self) -> str:
+        """The query that finds it."""
+        return urlencode({name: getattr(self, name) for name in ("delegation", "kind", "year", "number")})
+
+
 class Watched:
     """Learners over HTTP, people's tokens by role, and the rows that were written."""
 
@@ -64,6 +80,12 @@ class Watched:
         )
         with psycopg.connect(self.log_dsn) as owner:
             return owner.execute(query).fetchall()
+
+    def diplomas(self) -> list[Held]:
+        """Some diplomas of the register."""
+        query = "select diploma, delegation, diploma_kind, year, number from views.diploma_register_v1 order by 1 limit %s"
+        with psycopg.connect(self.log_dsn) as owner:
+            return [Held(*row) for row in owner.execute(query, (SAMPLE,)).fetchall()]
 
     def named_in(self, text: str) -> set[UUID]:
         """The learners whose id stands anywhere in this text."""
@@ -128,7 +150,7 @@ def test_each_read_writes_one_row_with_exactly_the_learners_it_shows(demo: Watch
             if shown:
                 answered.add(endpoint)
                 assert endpoint in DISCLOSING
-    showing = {name for name in DISCLOSING if name.split(".")[0] in ("learners", "groups", "diploma-sessions")}
+    showing = {name for name in DISCLOSING if name.split(".")[0] in ("learners", "groups", "diploma-sessions", "diplomas")}
     telling = {"groups.get-group-timeline", "diploma-sessions.get-diploma-session-timeline"}  # no sentence has an id
     assert answered >= showing - telling
 
@@ -150,18 +172,23 @@ def first_answer(demo: Watched, endpoint: str, path: str, sent: dict[str, Any]) 
 def addresses(demo: Watched) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """(endpoint, path, what else is sent) of every route that reads, on a few streams of each kind."""
     kinds = {kind.plural: kind.name for kind in KINDS.values()}
+    diplomas = demo.diplomas()
     number = demo.ask("/v1/learners?limit=1").get_json()["items"][0]["file_number"]
     asked: dict[str, dict[str, Any]] = {
         "learners.list-learners": {"query_string": "limit=7"},
         "learners.look-up-learner": {"method": "POST", "json": {"file_number": number}},
         "learners.search-learners": {"method": "POST", "json": {"text": "Amina"}},
+        "diplomas.find-diploma": {"query_string": diplomas[0].asked_by_number},
         "groups.get-attendance": {"query_string": f"week={monday_of(demo)}&component=workshop"},
     }
     for rule in demo.app.url_map.iter_rules():
         if rule.endpoint not in READS:
             continue
         path = re.sub(r"<uuid:\w+>", "{stream}", rule.rule).replace("<int:version>", "{version}")
-        streams = streams_of(demo, kinds[rule.endpoint.split(".")[0]]) if "{stream}" in path else [(None, 1)]
+        of = rule.endpoint.split(".")[0]
+        streams: Sequence[tuple[UUID | None, int]] = [(None, 1)]
+        if "{stream}" in path:
+            streams = streams_of(demo, kinds[of]) if of in kinds else [(each.diploma, 1) for each in diplomas]
         for stream, last in streams:
             for version in sorted({1, (1 + last) // 2, last}) if "{version}" in path else [last]:
                 yield rule.endpoint, path.format(stream=stream, version=version), asked.get(rule.endpoint, {})

@@ -37,9 +37,11 @@ from runtime.tokens import DevelopmentIssuer
 from runtime.wiring import Forsa, api_parts
 from tests.api.regions import (
     CONVENTION,
+    DIPLOMA,
     ENROLMENT,
     GROUP,
     LEARNER,
+    NUMBER,
     PLACES,
     SESSION,
     TRANSFER,
@@ -92,12 +94,18 @@ IDS: Final[Mapping[str, str]] = {
     examples.LEARNER: str(LEARNER),
     examples.ENROLMENT: str(ENROLMENT),
     examples.TRANSFER: str(TRANSFER),
+    examples.DIPLOMA: str(DIPLOMA),
     examples.OTHER_CENTRE: str(centre_of("sister")),
 }
 TODAY: Final[Mapping[str, Mapping[str, Any]]] = {
     "SetParameter": {"why": {"code": "paper_arrived_late"}},
     "SetTimetable": {"why": {"code": "paper_arrived_late"}},
     "EndEnrolment": {"ended_on": "2026-11-20"},
+}
+# what a read that is not of one stream is asked for
+QUERIES: Final[Mapping[str, str]] = {
+    "/attendance": "week=2026-11-16&component=workshop",
+    "/v1/diplomas": f"delegation={ident('delegation')}&kind=vocational_diploma&year=2026&number={NUMBER}",
 }
 NONE, ALL = "–", "all"
 MISSION: Final = Mission(date(2025, 9, 1), date(2027, 8, 31), names=False)  # of both seasons
@@ -191,7 +199,8 @@ def _path(rule: str, version: int = 1) -> str:
     path = rule.replace("<uuid:stream>", str(STREAMS[kind.name]) if kind else "").replace("<int:version>", str(version))
     path = path.replace(f"<uuid:{name}>", str(STREAMS[kind.name]) if kind else "")
     path = path.replace("<feed>", feed_name("MA-01"))
-    return f"{path}?week=2026-11-16&component=workshop" if path.endswith("/attendance") else path
+    path = path.replace("<uuid:diploma>", str(DIPLOMA))
+    return next((f"{path}?{query}" for end, query in QUERIES.items() if path.endswith(end)), path)
 
 
 def _is_let_in(response: TestResponse) -> bool:
