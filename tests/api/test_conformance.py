@@ -33,7 +33,7 @@ from api.permissions import PUBLIC, READS, WRITES
 from domain.parameter import NATIONAL
 from domain.partner_feed import NATIONAL as NATIONAL_FEED
 from projections.projector import Projector
-from tests.api.regions import CONVENTION, GROUP, LEARNER, SESSION, TRANSFER, stood_up
+from tests.api.regions import CONVENTION, DIPLOMA, GROUP, LEARNER, SESSION, TRANSFER, stood_up
 from tests.api.stack import CENTRE, Api, ident, worker
 from tests.feed_rows import FeedRows, lives
 
@@ -56,6 +56,7 @@ THERE: Final[Mapping[str, UUID | str]] = {
     "worker": worker("educator"),
     "transfer": TRANSFER,
     "feed": NATIONAL_FEED,
+    "diploma": DIPLOMA,
 }
 OPERATIONS: Final = sorted(endpoint.partition(".")[2] for endpoint in PUBLIC | READS.keys() | WRITES.keys())
 UNDOCUMENTED: Final = {"openapi", "docs", "docs-file"}  # the document and the pages that show it

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
 from uuid import UUID, uuid4
 
@@ -21,6 +21,7 @@ from api.app import create_app
 from api.disclosing import DISCLOSING, NOT_DISCLOSING, ReadUndecided, check_every_read, learners_in
 from api.permissions import READS, roles_of
 from domain.event import Event
+from domain.partner_feed import NATIONAL
 from domain.streams import KINDS
 from projections.projector import Projector
 from runtime.demo import load_demo
@@ -35,6 +36,10 @@ from tests.contracts.stored_examples import EVENTS
 ANY_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 COLUMNS = "request, reader, role, org, what, as_of_position, subjects, levels, named, emergencies"
 SAMPLE = 2  # streams of a kind
+DIPLOMAS: Final = (
+    "select diploma, delegation, diploma_kind, year, number from views.diploma_register_v1 order by 1 limit %s"
+)
+SHOWING: Final = ("learners", "groups", "diploma-sessions", "diplomas")  # groups of routes that have learners to show
 
 Rows = list[tuple[Any, ...]]
 
@@ -83,9 +88,8 @@ class Watched:
 
     def diplomas(self) -> list[Held]:
         """Some diplomas of the register."""
-        query = "select diploma, delegation, diploma_kind, year, number from views.diploma_register_v1 order by 1 limit %s"
         with psycopg.connect(self.log_dsn) as owner:
-            return [Held(*row) for row in owner.execute(query, (SAMPLE,)).fetchall()]
+            return [Held(*row) for row in owner.execute(DIPLOMAS, (SAMPLE,)).fetchall()]
 
     def named_in(self, text: str) -> set[UUID]:
         """The learners whose id stands anywhere in this text."""
@@ -150,7 +154,7 @@ def test_each_read_writes_one_row_with_exactly_the_learners_it_shows(demo: Watch
             if shown:
                 answered.add(endpoint)
                 assert endpoint in DISCLOSING
-    showing = {name for name in DISCLOSING if name.split(".")[0] in ("learners", "groups", "diploma-sessions", "diplomas")}
+    showing = {name for name in DISCLOSING if name.split(".")[0] in SHOWING}
     telling = {"groups.get-group-timeline", "diploma-sessions.get-diploma-session-timeline"}  # no sentence has an id
     assert answered >= showing - telling
 
@@ -185,6 +189,7 @@ def addresses(demo: Watched) -> Iterator[tuple[str, str, dict[str, Any]]]:
         if rule.endpoint not in READS:
             continue
         path = re.sub(r"<uuid:\w+>", "{stream}", rule.rule).replace("<int:version>", "{version}")
+        path = path.replace("<feed>", NATIONAL)
         of = rule.endpoint.split(".")[0]
         streams: Sequence[tuple[UUID | None, int]] = [(None, 1)]
         if "{stream}" in path:
