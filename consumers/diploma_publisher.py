@@ -16,10 +16,8 @@ from contextlib import closing
 from functools import partial
 from typing import Final, NamedTuple
 
-from kafka.errors import KafkaError
-
 from consumers.binary_mode import read_attributes, record_of
-from consumers.brokers import Broker
+from consumers.brokers import UNREACHED, Broker
 from consumers.producers import Missed, OneTopicProducer, Sent
 from consumers.topics import TopicRefused, agreed_end, ensure_topic
 from domain.partner_feed import START, Place
@@ -108,7 +106,7 @@ class FeedPublisher:
             self.figures.missed += 1
             self._say("acknowledgement missed", reason=str(missed))
             stop.wait(AGAIN_SECONDS)
-        except (KafkaError, OSError) as error:
+        except UNREACHED as error:
             self._say("no broker answers", reason=type(error).__name__)
             stop.wait(AGAIN_SECONDS)
         except (Away, Overtaken):

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 from tests.consumers.feed_table import SECONDS, FeedRows
 from tests.runtime.forsa_run import CLI, clean_environment
@@ -32,6 +33,16 @@ class PublisherProcess:
         with output.open("a") as said:
             self.process = subprocess.Popen([*CLI, "publish"], env=self.environment, stdout=said, stderr=said)
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+    def said(self) -> str:
+        """Everything it said so far."""
+        return self.output.read_text()
+
     def kill(self) -> None:
         """It is gone without a chance to do anything about it."""
         self.process.kill()
@@ -41,7 +52,7 @@ class PublisherProcess:
         """Seconds from SIGTERM to its end; it ended well."""
         began = time.monotonic()
         self.process.send_signal(signal.SIGTERM)
-        assert self.process.wait(SECONDS) == 0, self.output.read_text()
+        assert self.process.wait(SECONDS) == 0, self.said()
         return time.monotonic() - began
 
 

@@ -15,7 +15,7 @@ from consumers.diploma_publisher import Batch, FeedPublisher
 from runtime.local_kafka import LocalKafka
 from tests.consumers.feed_table import FeedRows, development, first_seen, publishing, stored_in, until
 from tests.consumers.publisher_process import PublisherProcess, rows_coming
-from tests.runtime.forsa_run import CLI
+from tests.runtime.forsa_run import CLI, clean_environment
 from tests.runtime.served import free_port, value_of
 
 BACK_SECONDS = 5.0  # from when the broker is there again to the next acknowledgement
@@ -52,36 +52,40 @@ def test_a_broker_that_dies_under_load_costs_nothing(
     assert_all_arrived(own_kafka, rows)
 
 
+@pytest.fixture
+def alone(log_dsn: str, topic: str) -> FeedRows:
+    """The only feed of the database, so that `forsa publish` publishes no other."""
+    with psycopg.connect(log_dsn) as connection:
+        connection.execute("delete from records.feeds")
+    return FeedRows(log_dsn, topic)
+
+
 def test_a_publisher_that_is_killed_under_load_costs_nothing(
-    own_kafka: LocalKafka, topic: str, log_dsn: str, projector_dsn: str, tmp_path: Path
+    kafka: str, alone: FeedRows, projector_dsn: str, tmp_path: Path
 ) -> None:
-    rows = FeedRows(log_dsn, topic)
-    with rows_coming(rows):
+    with rows_coming(alone):
         for _ in range(4):
-            done = rows.progress().sequence
-            publisher = PublisherProcess(own_kafka.bootstrap, projector_dsn, tmp_path / "said")
-            until(lambda done=done: rows.progress().sequence > done + 50, "progress")  # type: ignore[misc]
-            publisher.kill()
-    publisher = PublisherProcess(own_kafka.bootstrap, projector_dsn, tmp_path / "said")
-    until(rows.is_published, "the rest")
-    assert publisher.end() < 3
-    assert_all_arrived(own_kafka, rows)
+            done = alone.progress().sequence
+            with PublisherProcess(kafka, projector_dsn, tmp_path / "said"):
+                until(lambda done=done: alone.progress().sequence > done + 50, "progress")  # type: ignore[misc]
+    with PublisherProcess(kafka, projector_dsn, tmp_path / "said") as publisher:
+        until(alone.is_published, "the rest")
+        assert publisher.end() < 3
+    assert first_seen(stored_in(kafka, alone.topic)) == alone.all
 
 
 def test_a_second_publisher_stands_by_and_takes_over(
-    own_kafka: LocalKafka, topic: str, log_dsn: str, projector_dsn: str, tmp_path: Path
+    kafka: str, alone: FeedRows, projector_dsn: str, tmp_path: Path
 ) -> None:
-    rows = FeedRows(log_dsn, topic)
-    first = PublisherProcess(own_kafka.bootstrap, projector_dsn, tmp_path / "first")
-    rows.write(1)
-    until(rows.is_published, "the first publisher")
-    second = PublisherProcess(own_kafka.bootstrap, projector_dsn, tmp_path / "second")
-    until(lambda: "stands by" in (tmp_path / "second").read_text(), "the second one")
-    first.kill()
-    rows.write(1)
-    until(rows.is_published, "the take-over", seconds=3)
-    second.end()
-    assert stored_in(own_kafka.bootstrap, topic) == rows.all
+    alone.write(1)
+    with PublisherProcess(kafka, projector_dsn, tmp_path / "first") as first:
+        until(alone.is_published, "the first publisher")
+        with PublisherProcess(kafka, projector_dsn, tmp_path / "second") as second:
+            until(lambda: "stands by" in second.said(), "the second one")
+            first.kill()
+            alone.write(1)
+            until(alone.is_published, "the take-over", seconds=3)
+    assert stored_in(kafka, alone.topic) == alone.all
 
 
 def test_whoever_finds_progress_moved_by_another_begins_anew(
@@ -183,25 +187,29 @@ def test_control_progress_before_the_acknowledgement_loses_messages_but_for_the_
     assert (found == rows.all) is compared, "the check that nothing is lost goes red"
 
 
-def test_what_prometheus_and_health_are_told(
-    own_kafka: LocalKafka, topic: str, log_dsn: str, projector_dsn: str, tmp_path: Path
-) -> None:
-    rows, port = FeedRows(log_dsn, topic), free_port()
-    rows.write(3)
-    publisher = PublisherProcess(own_kafka.bootstrap, projector_dsn, tmp_path / "said", port)
+def test_what_prometheus_and_health_are_told(kafka: str, alone: FeedRows, projector_dsn: str, tmp_path: Path) -> None:
+    port = free_port()
+    alone.write(3)
+    with PublisherProcess(kafka, projector_dsn, tmp_path / "said", port) as publisher:
+        until(alone.is_published, "publishing")
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+            text = answer.read().decode()
+        assert health(publisher) == 0
+        publisher.end()
+        assert health(publisher) == 3
+    assert value_of(text, "forsa_feed_published_sequence", feed=alone.feed) == 3
+    assert value_of(text, "forsa_feed_publish_lag_events", feed=alone.feed) == 0
+    assert value_of(text, "forsa_feed_acknowledged_total", feed=alone.feed) == 3
+    assert value_of(text, "forsa_feed_acks_missed_total", feed=alone.feed) == 0
+    assert value_of(text, "forsa_feed_fresh_producers_total", feed=alone.feed) == 1
 
-    def health() -> int:
-        return subprocess.run([*CLI, "health", "publisher"], env=publisher.environment, check=False).returncode
 
-    until(rows.is_published, "publishing")
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
-        text = answer.read().decode()
-    assert value_of(text, "forsa_feed_published_sequence", feed=rows.feed) == 3
-    assert value_of(text, "forsa_feed_publish_lag_events", feed=rows.feed) == 0
-    assert value_of(text, "forsa_feed_acknowledged_total", feed=rows.feed) == 3
-    assert value_of(text, "forsa_feed_acks_missed_total", feed=rows.feed) == 0
-    assert value_of(text, "forsa_feed_fresh_producers_total", feed=rows.feed) == 1
-    del publisher.environment["FORSA_METRICS_PORT"]
-    assert health() == 0
-    publisher.end()
-    assert health() == 3
+def health(publisher: PublisherProcess) -> int:
+    return subprocess.run([*CLI, "health", "publisher"], env=publisher.environment, check=False).returncode
+
+
+def test_publishing_names_the_setting_it_lacks(projector_dsn: str) -> None:
+    environment = clean_environment() | {"FORSA_DATABASE_URL": projector_dsn}
+    ended = subprocess.run([*CLI, "publish"], env=environment, check=False, capture_output=True, text=True)
+    assert ended.returncode == 2
+    assert "FORSA_KAFKA_BOOTSTRAP is not set" in ended.stderr
