@@ -269,8 +269,8 @@ create table if not exists progress (
   sequence integer not null default 0, next_offset integer, confirmed text not null default '');
 """
 PRINTED: Final = {
-    "register": "select number, json_extract(record, '$.title'), json_extract(record, '$.awarded_on'), status, place,"
-    " diploma from register order by number",
+    "register": "select number, json_extract(record, '$.title'), json_extract(record, '$.awarded_on'), status, diploma"
+    " from register order by number",
     "dead-letters": "select id, reason, detail, at, substr(content, 1, 80) from dead_letters order by at, id",
 }
 
@@ -514,6 +514,7 @@ def run(options: argparse.Namespace) -> None:
     else:
         reader = Reader(register, forsa, forsa.receipt, start=options.start)
         follow(lambda: reader.over_http(once=options.once), once=options.once)
+    say(f"read up to {register.place}")
 
 
 def token_of(file: Path | None) -> str:

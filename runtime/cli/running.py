@@ -183,7 +183,7 @@ def _come_up(
         _wait_until_ready(settings, children, stop)
         # A first look should show the demo. A view that takes longer does not hold the rest up.
         forsa.views.wait_for(forsa.event_log.max_position(), timeout=VIEWS_SECONDS)
-        _wait_for_feeds(forsa, stop)
+        _wait_for_feeds(forsa, stop, kafka)
     finally:
         forsa.close()
     address = address_of(settings)
@@ -193,12 +193,19 @@ def _come_up(
         show_welcome(address, tokens, directory, settings.kafka_bootstrap if kafka else "")
 
 
-def _wait_for_feeds(forsa: Forsa, stop: threading.Event) -> None:
-    """The feeds tell all that is in the log, or it takes them longer than views may take."""
-    from projections.records.partner_feed import Feeds
+def _wait_for_feeds(forsa: Forsa, stop: threading.Event, kafka: bool) -> None:
+    """The feeds tell all that is in the log, and their topics have it; or it takes longer than views may take."""
+    from projections.connections import asked
+    from projections.records.partner_feed import feeds
+    from projections.records.published import published
 
-    feeds, last, end = Feeds(forsa.pool), forsa.event_log.max_position(), time.monotonic() + VIEWS_SECONDS
-    while any(each.position < last for each in feeds.all()) and time.monotonic() < end and not stop.is_set():
+    last, end = forsa.event_log.max_position(), time.monotonic() + VIEWS_SECONDS
+
+    def are_told() -> bool:
+        written = all(each.position >= last for each in asked(forsa.pool, feeds))
+        return written and not (kafka and any(each.lag_events for each in asked(forsa.pool, published)))
+
+    while not are_told() and time.monotonic() < end and not stop.is_set():
         stop.wait(0.05)
 
 

@@ -279,7 +279,7 @@ def test_what_it_holds_can_be_printed(start: Start, rows: FeedRows) -> None:
     code, printed = start("one", "register").ended()
     lines = [line.split("\t") for line in printed.splitlines()]
     assert code == 0
-    assert {line[5]: line[0] for line in lines} == {
+    assert {line[4]: line[0] for line in lines} == {
         name: each["number"] for name, each in register_of(rows.all_rows()).items()
     }
     assert {line[3] for line in lines} == {"in_force", "annulled"}
