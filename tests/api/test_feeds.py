@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -24,10 +25,14 @@ from domain.casebook import Append, NewEvent
 from domain.learner.diploma import DiplomaAnnulled
 from domain.organisation import AccessRevoked
 from domain.partner_feed import NATIONAL, START, PublicDiploma
+from projections.feed_writer import FeedWriter
+from projections.projector import Projector
+from runtime.erasing import Erasing
 from runtime.feed_notices import FeedNotices as RealNotices
+from runtime.keyring import Keyring
 from runtime.tokens import DevelopmentIssuer
-from tests.api.regions import Holder, held_by
-from tests.api.stack import DAY, SYSTEM, Api, composed, ident
+from tests.api.regions import DIPLOMA, ENROLMENT, LEARNER, NUMBER, Holder, held_by, stood_up
+from tests.api.stack import DAY, NOW, SYSTEM, Api, composed, ident
 from tests.api.test_bad_input import assert_problem, errors_of
 from tests.feed_rows import FeedRows, awarded, later, lives, register_of
 
@@ -82,9 +87,9 @@ def batch(messages: list[bytes]) -> bytes:
 def paged(api: Api, path: str) -> list[Any]:
     """The messages after a path's place, followed to the end."""
     found: list[Any] = []
-    while page := read(api, path).get_json():
-        found += page
-        path = next_of(read(api, path))
+    while (response := read(api, path)).data != b"[]":
+        found += response.get_json()
+        path = next_of(response)
     return found
 
 
@@ -461,8 +466,8 @@ def test_an_empty_feed_has_an_empty_snapshot(api: Api, rows: FeedRows) -> None:
     assert whole_snapshot(api, f"{SNAPSHOT}?at=1/0") == ("1/0", [])
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-@given(seed=st.integers(0, 2**32), parts=st.lists(st.integers(0, 25), min_size=1, max_size=4), limit=st.integers(1, 9))
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@given(seed=st.integers(0, 2**32), parts=st.lists(st.integers(0, 25), min_size=1, max_size=4), limit=st.integers(1, 20))
 def test_a_snapshot_and_what_comes_after_it_are_the_whole_feed(
     api: Api, rows: FeedRows, seed: int, parts: list[int], limit: int
 ) -> None:
@@ -526,3 +531,41 @@ def test_the_feed_says_of_a_diploma_no_more_than_is_public(api: Api, rows: FeedR
         assert not [each for each in (name, str(award.enrolment), str(award.by.actor)) if each in text]
     (held,) = register_of(rows.all_rows()).values()
     assert held.keys() == set(PublicDiploma.__struct_fields__)
+
+
+def forgotten(api: Api, projector_dsn: str, keys_dsn: str, keyring: Keyring) -> None:
+    """The learner has left, and every family of what is known of them is erased."""
+    at = f"/v1/learners/{LEARNER}"
+    left = {"enrolment": str(ENROLMENT), "exit": "completed", "ended_on": "2026-11-20"}
+    api.done(f"{at}/enrolment-ends", {**left, "why": {"code": "paper_arrived_late"}}, "coordinator")
+    families = ["identity", "contacts", "sensitive"]
+    asked = api.done(f"{at}/erasure-requests", {"families": families, "asked_by": "guardian"}, "coordinator")
+    decision = {"erasure": asked["ids"]["erasure"], "families": families, "legal_basis": "consent_withdrawn"}
+    api.done(f"{at}/erasure-decisions", decision, "data_protection_officer")
+    with closing(Projector(projector_dsn, api.forsa.mapper, api.forsa.keyring)) as projector:
+        projector.catch_up()
+    erasing = Erasing(
+        projector_dsn, keys_dsn, api.forsa.event_log, keyring, now=lambda: NOW, settle_seconds=0.0
+    )  # fmt: skip
+    assert erasing.run().done == 1
+
+
+def test_an_erased_learners_diploma_stays_and_goes_on_without_a_name(
+    api: Api, projector_dsn: str, keys_role_dsn: str, keyring: Keyring
+) -> None:
+    """DOMAIN rule 20: the register is permanent. The learner is forgotten, and what is told of the diploma is whole."""
+    stood_up(api.forsa)
+    with closing(FeedWriter(projector_dsn, api.forsa.mapper)) as writer:
+        writer.catch_up()
+        before = read(api).data
+        forgotten(api, projector_dsn, keys_role_dsn, keyring)
+        handed = {"diploma": str(DIPLOMA), "recipient": "guardian"}
+        api.done(f"/v1/learners/{LEARNER}/diploma-hand-overs", handed, "en_agent")
+        writer.catch_up()
+    assert read(api, f"{ROWS}?limit=1").data == before
+    told = [(each["type"], each["subject"]) for each in read(api).get_json()]
+    assert told == [(f"ma.forsa.diploma.{what}.v1", str(DIPLOMA)) for what in ("awarded", "handed-over")]
+    _, (held,) = whole_snapshot(api)
+    assert (held["status"], held["number"], held["revision"]) == ("in_force", NUMBER, 2)
+    shown = read(api).get_data(as_text=True) + read(api, SNAPSHOT).get_data(as_text=True)
+    assert not [each for each in ("سلمى", "الزياني", "Salma", "Ziani", str(LEARNER)) if each in shown]
