@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from psycopg import conninfo
 
 from domain.partner_feed import (
     IN_FORCE,
@@ -26,12 +30,17 @@ from domain.partner_feed import (
     message_of,
     read_message,
 )
+from domain.streams import EVENTS
 from projections import feed_writer
 from projections.feed_writer import FeedWriter
+from projections.rebuild import rebuild
 from projections.records.opening_feeds import NotInEpoch, UnknownFeed, open_epoch, open_feed
 from projections.records.partner_feed import _SNAPSHOT, PUBLIC_EVENTS, Feed, feeds, rows_after
+from runtime.keyring import Keyring
+from runtime.mapper import ForsaMapper
+from runtime.migrate import LOG, migrate
 from runtime.store import EventLog
-from tests.conftest import EMPTY
+from tests.conftest import EMPTY, SECRETS
 from tests.examples.diplomas import BOTH_CENTRES, LIVES, OTHER_REGION, REGION, awarded, diploma, later, lives, week
 from tests.examples.path import INSERTED
 from tests.examples.places import History
@@ -397,6 +406,39 @@ def test_a_row_stands_as_it_was_written(statement: str, log_dsn: str, event_log:
     with psycopg.connect(log_dsn) as owner, pytest.raises(psycopg.errors.RaiseException, match="stands as it was"):
         owner.execute(statement.encode())
     assert len(stored(log_dsn)) == len(week(2))
+
+
+def test_rows_outlive_every_rebuild_of_the_views(
+    log_dsn: str, projector_dsn: str, event_log: EventLog, writer: FeedWriter, means: Callable[[], OpenedMeans]
+) -> None:
+    store(event_log, (*INSERTED, *week(2)))
+    writer.catch_up()
+    before = stored(log_dsn)
+    rebuild(projector_dsn, means, processes=1)
+    writer.catch_up()
+    assert stored(log_dsn) == before
+
+
+def test_a_log_from_before_feeds_is_told_when_it_was_migrated(
+    server_dsn: str, keyring: Keyring, tmp_path: Path
+) -> None:
+    """Six migrations, a log with diplomas in it, then the seventh: told from the first diploma ever."""
+    name = f"forsa_earlier_{uuid4().hex}"
+    dsn, history = conninfo.make_conninfo(server_dsn, dbname=name), week(3)
+    for file in sorted(LOG.glob("000[1-6]_*.sql")):
+        shutil.copy(file, tmp_path)
+    execute(server_dsn, f"create database {name}")
+    try:
+        migrate(dsn, tmp_path)
+        mapper = ForsaMapper(EVENTS, keyring)
+        with closing(EventLog(dsn, mapper, SECRETS.claim)) as event_log:
+            store(event_log, history)
+        assert migrate(dsn, LOG)[0].startswith("0007_")
+        with closing(FeedWriter(dsn, mapper)) as writer:
+            writer.catch_up()
+        assert stored(dsn) == expected(history, moments(dsn))
+    finally:
+        execute(server_dsn, f"drop database {name} with (force)")
 
 
 # ── epochs ──
