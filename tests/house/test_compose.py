@@ -14,14 +14,19 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from kafka.admin import KafkaAdminClient
 
+from domain.partner_feed import TOPIC
+from domain.partner_receipts import RECEIPTS_TOPIC
 from runtime import embedded_postgres, kafka_jars
 from runtime.settings import KNOWN
 from tests.house import kafka
 from tests.house.compose import ROOT, SERVICES, Service, free_port
+from tests.runtime.forsa_run import until
 
 OURS = [name for name, service in SERVICES.items() if service["image"].startswith("forsa:")]
 LONG_RUNNING = [name for name in OURS if name != "migrate"]
+OF_KAFKA = [name for name in LONG_RUNNING if "kafka" in SERVICES[name]["depends_on"]]
 
 
 # ---------------------------------------------------------------- postgres and what runs on it
@@ -57,14 +62,14 @@ def initialise(service: Service, password: Path) -> None:
     assert made.returncode == 0, made.stderr
 
 
-def forsa(name: str, postgres: Service, place: Path) -> Service:
-    """A service of ours on that database server, with the compose file's passwords and keys."""
+def forsa(name: str, postgres: Service, place: Path, **more: str) -> Service:
+    """A service of ours on that database server, with the compose file's passwords and keys; more: places."""
     database = f"127.0.0.1:{postgres.environment['PGPORT']}"
     web = {"FORSA_HOST": "127.0.0.1", "FORSA_PORT": str(free_port())} if name == "web" else {}
     web["FORSA_METRICS_PORT"] = str(free_port())  # containers have an address each
     return Service(
         name=name, ours=web | {"PYTHONPATH": str(ROOT)}, log=place / "log",
-        places={"postgres:5432": database, "/var/lib/forsa": str(place)}, local=checkout,
+        places={"postgres:5432": database, "/var/lib/forsa": str(place), **more}, local=checkout,
     )  # fmt: skip
 
 
@@ -93,7 +98,7 @@ def test_postgres_is_what_its_service_asks_for(postgres: Service, tmp_path: Path
     assert (settings["server_encoding"], settings["data_checksums"], locale) == ("UTF8", "on", ("C.UTF-8",))
 
 
-@pytest.mark.parametrize("name", LONG_RUNNING)
+@pytest.mark.parametrize("name", [name for name in LONG_RUNNING if name not in OF_KAFKA])
 def test_a_service_becomes_healthy_and_ends_cleanly_when_asked(name: str, migrated: Service, tmp_path: Path) -> None:
     (tmp_path / "beside").mkdir()
     service = forsa(name, migrated, tmp_path)
@@ -138,6 +143,30 @@ def test_kafka_becomes_healthy_with_every_setting_of_its_service(broker: Service
 
 def test_the_broker_here_is_the_image_s_version() -> None:
     assert SERVICES["kafka"]["image"].split(":")[1] == kafka_jars.version()
+
+
+def test_what_needs_kafka_becomes_healthy_makes_its_topic_and_ends_cleanly(
+    migrated: Service, broker: Service, tmp_path: Path
+) -> None:
+    address = broker.places["kafka:9092"]
+    assert topics_at(address) == set()
+    with ExitStack() as beside:
+        ended = []
+        for name in OF_KAFKA:
+            (tmp_path / name).mkdir()
+            service = forsa(name, migrated, tmp_path / name, **{"kafka:9092": address})
+            ended.append((service, beside.enter_context(service.healthy(*SERVICES[name]["command"]))))
+        until(lambda: topics_at(address) == {TOPIC, RECEIPTS_TOPIC})
+    for service, process in ended:
+        assert process.returncode == 0, service.log.read_text()
+
+
+def topics_at(address: str) -> set[str]:
+    admin = KafkaAdminClient(bootstrap_servers=address)
+    try:
+        return set(admin.list_topics())
+    finally:
+        admin.close()
 
 
 # ---------------------------------------------------------------- all of them
