@@ -24,7 +24,7 @@ from domain.errors import NotAllowedNow
 from domain.event import Event
 from domain.kind import command_name
 from domain.learner.deciding.privacy import carried_out
-from domain.learner.diploma import DiplomaAwarded
+from domain.learner.diploma import DiplomaAwarded, values_of
 from domain.learner.state import LIFE_CYCLE, Learner, status_of
 from domain.sealed import Clear, Sealed, sealed_at, sealed_fields, tag_of
 from domain.streams import COMMANDS, EVENTS, KINDS, fold, kind_of_stream
@@ -33,7 +33,7 @@ from tests.examples import commands, path
 from tests.examples.path import AMINA
 from tests.examples.people import OPERATOR
 from tests.examples.places import SESSION, SESSION_OPENED, WORLD, History
-from tests.examples.walks import AWARDED, MOVES, SHARED, START, STEPS, Step, Walk, World
+from tests.examples.walks import MOVES, SHARED, STEPS, Step, Walk, World
 from tests.scenario import Outcome, Scenario, given, replaced_at
 
 # ── the table ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -93,14 +93,13 @@ Cells = dict[tuple[UUID, UUID, date, str, date], tuple[str, int | None]]
 
 
 class Tried:
-    """A walk in memory, checked after each step. graduated: the first learner holds a diploma when it starts."""
+    """A walk in memory, checked after each step."""
 
     def __init__(self, number: int = 0, *, graduated: bool = False) -> None:
-        self.world = World(number)
-        self.scenario = given(*SHARED, *self.world.history, *(self.world.graduation if graduated else ()))
+        self.world = World(number, graduated=graduated)
+        self.scenario = given(*SHARED, *self.world.history)
         self.scenario.nonces = self.world.nonces()
         self.walk = Walk(self.world, self._state)
-        self.walk.today = AWARDED if graduated else START
         self.locked: Cells = {}
 
     def _state(self, kind: str, stream: UUID) -> Any:
@@ -170,12 +169,15 @@ def _cells(learners: Iterator[Learner]) -> Cells:
 
 
 def _check_diplomas(scenario: Scenario) -> None:
-    """Rule 19: each rests on signed minutes; a number stands once in its register."""
+    """Rule 19: each rests on signed minutes; a number stands for one diploma in its register, corrected or not."""
     awards = [new.event for new in scenario.streams.log if isinstance(new.event, DiplomaAwarded)]
     for award in awards:
         minutes = scenario.streams.events[award.minutes.stream][award.minutes.version - 1]
         assert tag_of(type(minutes)) == "diploma-session.minutes-signed"
-    numbers = Counter((award.register, award.number) for award in awards)
+    states = [fold(kind_of_stream(events[0]), events) for events in scenario.streams.events.values()]
+    held = [each for state in states if isinstance(state, Learner) for each in state.diploma.diplomas.values()]
+    assert len(held) == len(awards)
+    numbers = Counter(value for each in held for value in set(values_of(each)))
     assert set(numbers.values()) <= {1}
 
 

@@ -25,6 +25,7 @@ from domain.organisation import (
     NotActingForIt,
     ReviewedByOpener,
     ReviewerNotSuperior,
+    ScopeDoesNotFitRole,
     ScopeIdDoesNotFit,
     WorkerHasLeft,
 )
@@ -158,6 +159,19 @@ def test_no_other_role_is_sent_on_a_mission_and_a_mission_ends_after_it_starts()
         MissionMisplaced(pointer="/mission", role="caseworker"),
         EndsBeforeStart(pointer="/mission/until", starts_on="2025-09-01", ends_on="2025-08-31"),
     )
+
+
+@pytest.mark.parametrize(
+    ("scope", "scope_id"),
+    [("province", "CAS"), ("centre", str(id_of("centre/al-amal"))), ("organisation", str(ASSOCIATION))],
+)
+def test_a_partners_system_is_granted_a_whole_feed_and_no_less(scope: str, scope_id: str) -> None:
+    partner = but(GRANT_ACCESS, role="partner", scope=scope, scope_id=scope_id)
+    given(*OPEN_CENTRE).when(partner, by=OPERATOR).refused(
+        ScopeDoesNotFitRole(pointer="/scope", role="partner", scopes=["national", "region"])
+    )
+    for fitting, code in (("national", ""), ("region", "MA-06")):
+        given(*OPEN_CENTRE).when(but(partner, scope=fitting, scope_id=code), by=OPERATOR).accepted()
 
 
 def test_the_same_grant_again_changes_nothing_and_another_under_its_id_is_refused() -> None:

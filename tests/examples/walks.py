@@ -47,6 +47,7 @@ from domain.learner.review import SettleFlag, WithdrawFact
 from domain.learner.state import Learner, status_of, withdrawable
 from domain.learner.training import AssessCompetence, AttendanceRow, DayGiven, RecordAttendance
 from domain.learner.transfer import AcceptTransfer, RejectTransfer, RequestTransfer, WithdrawTransfer
+from domain.sealed import clear
 from domain.values import monday_of, month_of
 from tests.examples import path
 from tests.examples.people import (
@@ -84,16 +85,18 @@ Step = tuple[int, int, int]
 Act = tuple[Command, By]
 LEARNERS = 3
 START = date(2025, 9, 22)
-AWARDED = path.DIPLOMA_AWARDED.on
 STATUSES = ("present", "absent", "late", "justified", "not_expected")
 WHY = ReasonGiven("entry_error", "seen on the sheet")
 
 
 class World:
-    """Ids and history of one walk; worlds of other numbers share nothing but organisations and workers."""
+    """Ids and history of one walk; worlds of other numbers share nothing but organisations and workers.
 
-    def __init__(self, number: int) -> None:
-        self.number = number
+    graduated: the first learner holds a diploma when the walk starts, which few walks would come to.
+    """
+
+    def __init__(self, number: int, *, graduated: bool = False) -> None:
+        self.number, self.graduated = number, graduated
         self.centre, self.workshop, self.class_ = (self.id(name) for name in ("centre", "workshop", "class"))
         self.conventions = [self.id("convention/wide"), self.id("convention/narrow")]
         self.elsewhere, self.convention_elsewhere = self.id("centre/elsewhere"), self.id("convention/elsewhere")
@@ -122,17 +125,21 @@ class World:
             (self.convention_elsewhere, but(wide, centres=[self.elsewhere])),
             (self.workshop, but(GROUP_OPENED, on=START, centre=self.centre, capacity=2)),
             (self.class_, but(CLASS_OPENED, on=START, centre=self.centre, capacity=1)),
+            *(self._graduation() if self.graduated else ()),
         )
 
     @property
-    def graduation(self) -> History:
-        """The first learner's way to a diploma, long as it is: `AWARDED` is the day it ends."""
+    def starts_on(self) -> date:
+        """The day of the first step."""
+        return path.DIPLOMA_AWARDED.on if self.graduated else START
+
+    def _graduation(self) -> History:
         learner, session, enrolment = self.learners[0], self.sessions[0], self.id("enrolment/graduate")
         award = {"diploma": self.id("diploma"), "partner_reference": self.id("reference"), "centre": self.centre}
         return (
             (session, but(SESSION_OPENED, centres=[self.centre])),
             (learner, but(path.LEARNER_IDENTIFIED, file_number=f"2025-CAS-{self.number:06}-X")),
-            (learner, path.IDENTITY_RECORDED),
+            (learner, but(path.IDENTITY_RECORDED, identity=clear(but(path.IDENTITY, identifiers=[])))),
             (learner, path.IDENTITY_VERIFIED),
             (
                 learner,
@@ -163,7 +170,7 @@ class Walk:
 
     def __init__(self, world: World, load: Callable[[str, UUID], Any]) -> None:
         self.world, self._load = world, load
-        self.today = START
+        self.today = world.starts_on
 
     def state(self, kind: str, stream: UUID) -> Any:
         """The stream's state; the kind's empty one before its first event."""

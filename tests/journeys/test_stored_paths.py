@@ -62,7 +62,7 @@ def drawn_steps() -> list[list[Step]]:
 
 def begun(number: int) -> tuple[Walk, Scenario]:
     """The walk and its world in memory, before the first step. Claims are salted: worlds share one log."""
-    world = World(number)
+    world = World(number, graduated=number % 5 == 4)
     scenario = given(*SHARED, *world.history)
     scenario.nonces, scenario.streams.salt = world.nonces(), str(number)
     return Walk(world, lambda kind, stream: fold(KINDS[kind], scenario.streams.events.get(stream, ()))), scenario
