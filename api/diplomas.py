@@ -25,7 +25,7 @@ from api.permissions import sender
 from api.preconditions import asked_position, refuse_unreached
 from api.problems import bad_parameter
 from api.seeing import unknown
-from domain.access import Held, Sight, covers_site, sight_of
+from domain.access import Held, Sight, keeps_register, sight_of
 from domain.learner.standing import Standing, standing_of
 from domain.partner_feed import feed_name
 from domain.reference import code_list
@@ -33,7 +33,6 @@ from domain.values import BadText, clean_register_number
 from projections.diploma_register import RegisteredDiploma
 
 PARTNER: Final = "partner"
-AUTHORITY: Final = "en_agent"
 LEVEL: Final = "diploma"  # what the disclosure log says was shown: one diploma of theirs
 REGISTER: Final = ("delegation", "kind", "year", "number")
 LONGEST_NUMBER: Final = 60  # characters
@@ -98,15 +97,10 @@ def _sight(parts: Parts, row: RegisteredDiploma, standing: Standing) -> Sight | 
     sight = sight_of(row.learner, standing, people, parts.site_of)
     if sight is not None and sight.identity and sight.sees(row.version, row.enrolment):
         return Sight(level=LEVEL, identity=True, emergency=sight.emergency, by=sight.by)
-    keepers = (each for each in people if each.role == AUTHORITY and _keeps(parts, each, row))
+    keepers = (each for each in people if keeps_register(each, row.delegation, parts.site_of(row.centre)))
     partners = (each for each in sender().acting if each.role == PARTNER and _is_told(parts, each, row.diploma))
     held = next(keepers, None) or next(partners, None)
     return Sight(level=LEVEL, identity=True, by=(held.role, held.org)) if held else None
-
-
-def _keeps(parts: Parts, held: Held, row: RegisteredDiploma) -> bool:
-    """Whether it stands in a register of this grant's organisation, or the centre that prepared for it in its scope."""
-    return held.scope != "learner" and (held.org == row.delegation or covers_site(held, parts.site_of(row.centre)))
 
 
 def _is_told(parts: Parts, held: Held, diploma: UUID) -> bool:

@@ -16,7 +16,7 @@ from api.forms import read_uuid
 from api.parts import Parts
 from api.permissions import sender
 from api.problems import Finding, Problem
-from domain.access import Held, covers_place, covers_site, is_responsible, sight_of
+from domain.access import Held, covers_place, covers_site, is_responsible, keeps_register, sight_of
 from domain.casebook import Consulted, Loaded, unknown_streams
 from domain.errors import IdInUse, Refused, UnknownStream
 from domain.learner.standing import Standing, standing_of
@@ -103,7 +103,8 @@ def _about_learner(parts: Parts, consulted: Consulted, grants: Grants) -> None:
     loaded, command = consulted.primary, consulted.command
     if not consulted.spec.opens_stream:
         standing = standing_of(loaded.state)
-        if not _covers_learner(parts, standing, grants, consulted.spec.name):
+        is_covered = _covers_learner(parts, standing, grants, consulted.spec.name)
+        if not is_covered and not _keeps_diploma(parts, loaded.state, command, grants):
             seen = sight_of(loaded.stream.id, standing, sender().acting, parts.site_of)  # an emergency's shows it too
             raise _unknown(loaded) if seen is None else _not_yours()
     if consulted.spec.name == "enrol-learner" and not _covers_centre(parts, command.centre, grants):  # type: ignore[attr-defined]  # the row names its command
@@ -206,6 +207,14 @@ def _covers_learner(parts: Parts, standing: Standing, grants: Grants, command: s
     if command in ANSWERS and (asked := standing.asked) is not None:
         return _covers_centre(parts, asked, grants)
     return any(is_responsible(standing, each, parts.site_of) for each in grants)
+
+
+def _keeps_diploma(parts: Parts, learner: Any, command: Any, grants: Grants) -> bool:
+    """Whether the command is about a diploma of a register these grants keep, wherever its holder has gone since."""
+    award = learner.diploma.diplomas.get(getattr(command, "diploma", None))
+    if award is None:
+        return False
+    return any(keeps_register(each, award.register.delegation, parts.site_of(award.centre)) for each in grants)
 
 
 def _covers_centre(parts: Parts, centre: UUID, grants: Grants) -> bool:

@@ -121,6 +121,12 @@ def covers_site(held: Held, site: Site | None) -> bool:
     return False
 
 
+def keeps_register(held: Held, delegation: UUID, site: Site | None) -> bool:
+    """Whether a diploma is this grant's to keep: in its delegation's register, or prepared at a centre in its scope."""
+    keeps = held.role == "en_agent" and held.scope != "learner"
+    return keeps and (held.org == delegation or covers_site(held, site))
+
+
 def covers_place(held: Held, province: str | None, region: str | None = None) -> bool:
     """Whether the grant's scope has this province, or all of this region, in it."""
     if held.scope == "national":
