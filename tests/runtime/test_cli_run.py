@@ -5,10 +5,14 @@ import os
 import signal
 import subprocess
 import urllib.request
+from functools import partial
 from pathlib import Path
+
+import pytest
 
 from runtime.cli.running import _kafka
 from runtime.development import read_env_lines
+from runtime.kafka_jars import find_lack
 from tests.runtime.forsa_run import CLI, ForsaRun, clean_environment, processes_in, until
 
 
@@ -71,9 +75,30 @@ def test_what_is_killed_comes_back_and_nothing_outlives_a_run_that_was_killed(tm
             os.kill(pid, signal.SIGKILL)
         until(lambda: before.keys() == running.children().keys() and not set(before.values()) & _pids(running))
         until(lambda: running.get("/readyz") == 200)
-        until(lambda: _health(tmp_path, "projector") == 0)
+        until(partial(_is_healthy, tmp_path, "projector"))
         running.end(signal.SIGKILL)
     until(lambda: processes_in(tmp_path) == [])
+
+
+@pytest.mark.skipif(find_lack() is not None, reason=str(find_lack()))
+def test_with_kafka_a_broker_of_its_own_comes_back_with_the_rest(tmp_path: Path) -> None:
+    with ForsaRun(tmp_path, "--no-demo", "--kafka") as running:
+        running.wait_until_welcome()
+        kafka = read_env_lines(tmp_path / "var/dev-tokens.env")["KAFKA_BOOTSTRAP"]
+        settings = read_env_lines(tmp_path / "var/settings.env")
+        assert (settings["FORSA_KAFKA_BOOTSTRAP"], settings["FORSA_KAFKA_REPLICATION"]) == (kafka, "1")
+        assert kafka in running.said()
+        for process in ("publisher", "receipts"):
+            until(partial(_is_healthy, tmp_path, process))
+        before = running.children()
+        assert before.keys() == {"serve", "project", "publish", "receive", "kafka.Kafka"}
+        for pid in before.values():
+            os.kill(pid, signal.SIGKILL)
+        until(lambda: before.keys() == running.children().keys() and not set(before.values()) & _pids(running))
+        for process in ("publisher", "receipts"):
+            until(partial(_is_healthy, tmp_path, process))
+        assert running.end(signal.SIGTERM) == 0
+    assert processes_in(tmp_path) == []
 
 
 def test_kafka_that_is_named_is_used_and_none_is_started(tmp_path: Path) -> None:
@@ -92,6 +117,8 @@ def _pids(running: ForsaRun) -> set[int]:
     return set(running.children().values())
 
 
-def _health(directory: Path, process: str) -> int:
+def _is_healthy(directory: Path, process: str) -> bool:
     asked = [*CLI, "health", process]
-    return subprocess.run(asked, cwd=directory, env=clean_environment(), capture_output=True, check=False).returncode
+    return not subprocess.run(
+        asked, cwd=directory, env=clean_environment(), capture_output=True, check=False
+    ).returncode
