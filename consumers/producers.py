@@ -58,8 +58,8 @@ class OneTopicProducer:
     def __init__(self, broker: Broker, topic: str) -> None:
         """Raises KafkaError where no broker answers within two seconds."""
         self._topic = topic
-        self._producer = KafkaProducer(
-            **broker.options(),
+        self._producer = broker.open(
+            KafkaProducer,
             acks="all",
             enable_idempotence=True,
             linger_ms=LINGER_MS,

@@ -94,7 +94,7 @@ RULES: Final = (
 
 def ensure_topic(broker: Broker, topic: str) -> None:
     """The topic is there, one partition, kept for ever. Raises TopicRefused; KafkaError while no broker answers."""
-    with closing(KafkaAdminClient(**broker.options())) as admin:
+    with closing(broker.open(KafkaAdminClient)) as admin:
         found = _described(admin, topic) or _made(admin, broker, topic)
         _refuse_shape(found, broker, topic)
         resource = ConfigResource(ConfigResourceType.TOPIC, topic)
@@ -104,7 +104,7 @@ def ensure_topic(broker: Broker, topic: str) -> None:
 
 def create_when_missing(broker: Broker, topic: str, settings: Mapping[str, str]) -> None:
     """The topic is there; made now with one partition and these settings, or as it was. Raises KafkaError."""
-    with closing(KafkaAdminClient(**broker.options())) as admin:
+    with closing(broker.open(KafkaAdminClient)) as admin:
         if _described(admin, topic) is None:
             _create(admin, broker, topic, settings)
 
@@ -212,8 +212,8 @@ class Reader:
 @contextmanager
 def reading(broker: Broker, topic: str) -> Iterator[Reader]:
     """The topic from its end. Raises KafkaError."""
-    given = broker.options() | {"allow_auto_create_topics": False, "enable_auto_commit": False}
-    with closing(KafkaConsumer(**given, max_partition_fetch_bytes=4 * 1024 * 1024)) as consumer:
+    given = {"allow_auto_create_topics": False, "enable_auto_commit": False, "max_partition_fetch_bytes": 4_194_304}
+    with closing(broker.open(KafkaConsumer, **given)) as consumer:
         yield Reader(consumer, topic)
 
 

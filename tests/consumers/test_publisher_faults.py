@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import subprocess
+import threading
 import time
 import urllib.request
 from pathlib import Path
@@ -50,6 +51,7 @@ def test_a_broker_that_dies_under_load_costs_nothing(
             until(lambda done=done: rows.progress().sequence > done, f"{how}: an acknowledgement", BACK_SECONDS)  # type: ignore[misc]
         until(lambda: rows.progress().lag_events < 100, "the rest")
     assert_all_arrived(own_kafka, rows)
+    until(lambda: not [each for each in threading.enumerate() if "kafka" in each.name], "the old producers' threads")
 
 
 @pytest.fixture
@@ -64,7 +66,7 @@ def test_a_publisher_that_is_killed_under_load_costs_nothing(
     kafka: str, alone: FeedRows, projector_dsn: str, tmp_path: Path
 ) -> None:
     with rows_coming(alone):
-        for _ in range(4):
+        for _ in range(3):
             done = alone.progress().sequence
             with PublisherProcess(kafka, projector_dsn, tmp_path / "said"):
                 until(lambda done=done: alone.progress().sequence > done + 50, "progress")  # type: ignore[misc]
