@@ -98,7 +98,7 @@ class ReceiptReader:
 
     @contextmanager
     def _consumer(self) -> Iterator[KafkaConsumer]:
-        consumer = KafkaConsumer(**self._broker.options(), **READING, **FETCH)
+        consumer = self._broker.open(KafkaConsumer, **READING, **FETCH)
         try:
             yield consumer
         finally:
