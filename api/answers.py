@@ -38,12 +38,13 @@ def add_read(
     media: str = "application/json",
     statuses: tuple[int, ...] = (),
     files: tuple[str, ...] = (),
+    keyed: bool = False,
 ) -> None:
     """The view answers at this rule with a struct of this type; query parameters it does not ask for are refused.
 
     name: the operationId, and with the blueprint's the row in `permissions.READS`. view: mostly a `partial` that has
     been given the parts. asks: keys of QUERY. media: of the answer. statuses: it may have beside every read's.
-    files: media types it can be had in as a file.
+    files: media types it can be had in as a file. keyed: it needs an Idempotency-Key.
     """
     parameters = [QUERY[each] for each in asks]
     names = [each["name"] for each in parameters]
@@ -57,7 +58,7 @@ def add_read(
 
     asked.__doc__ = view.func.__doc__ if isinstance(view, partial) else view.__doc__
     asked.__dict__.update(view.__dict__)  # what smorest's decorators left on it
-    more = {"x-answer": of, "x-media": media, "x-statuses": statuses, "x-files": files}
+    more = {"x-answer": of, "x-media": media, "x-statuses": statuses, "x-files": files, "x-keyed": keyed}
     blueprint.add(asked, rule, method, name, parameters=parameters, **more)
 
 

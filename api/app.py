@@ -27,6 +27,7 @@ from api.permissions import check_every_route, guard
 from api.possible import register_possible
 from api.preconditions import refuse_unreadable_language
 from api.problems import BY_STATUS, Problem, problem_response, refusal_response
+from api.receipts import register_receipts
 from api.streams import register_kinds
 from api.subject_file import register_subject_file
 from api.turns import refuse_stranger
@@ -71,6 +72,7 @@ def create_app(parts: Parts) -> Flask:
     register_candidates(parts, blueprints["diploma-sessions"])
     register_diplomas(parts, diplomas)
     register_feeds(parts, feeds)
+    register_receipts(parts, feeds)
     register_house(parts, house)
     register_contracts(house)
     for blueprint in (*blueprints.values(), diplomas, feeds, house):

@@ -49,6 +49,7 @@ DISCLOSING: Final = (
 # are is a reference that is random per diploma, which no answer leads from to a learner.
 NOT_DISCLOSING: Final = frozenset(
     {"groups.list-groups", "feeds.list-feeds", "feeds.get-feed", "feeds.get-feed-snapshot"}
+    | {"feeds.confirm-feed", "feeds.list-feed-receipts"}  # places and partners
     | {f"{kind.plural}.get-{kind.name}" for kind in KINDS.values()} - _STATES
     | {f"{kind.plural}.get-{kind.name}-possible-commands" for kind in KINDS.values() if kind.name != "learner"}
 )

@@ -104,7 +104,7 @@ def _complete(operation: Document, of: Any) -> None:
     (shown,) = msgspec.json.schema_components([of], ref_template=SCHEMA)[0]
     content = {operation.pop("x-media", JSON): {"schema": shown}}
     content.update({each: {"schema": {"type": "string", "format": "binary"}} for each in operation.pop("x-files", ())})
-    statuses = operation.pop("x-statuses", ())
+    statuses, keyed = operation.pop("x-statuses", ()), operation.pop("x-keyed", False)
     operation["responses"] = {"200": _answer("What was asked for.", content)}
     if endpoint in PUBLIC:
         operation["security"] = []
@@ -120,7 +120,7 @@ def _complete(operation: Document, of: Any) -> None:
         _add(operation, [], _OF_REPLACING if replaces else ())
         operation["responses"]["200"] = _answer("It changed nothing: the same was recorded before.", content)
         operation["responses"]["201"] = _answer("Recorded.", content, "Location")
-    _add(operation, [], [each for each in statuses if each != NOT_MODIFIED])
+    _add(operation, ["IdempotencyKey"] if keyed else [], [each for each in statuses if each != NOT_MODIFIED])
     if NOT_MODIFIED in statuses:
         _add(operation, ["IfNoneMatch"], ())
         operation["responses"][str(NOT_MODIFIED)] = {"description": "It is as If-None-Match has it."}

@@ -43,7 +43,11 @@ from projections.records.partner_feed import Feed
 
 BATCH: Final = "application/cloudevents-batch+json"
 KEPT: Final = {"Cache-Control": "private, max-age=31536000, immutable"}  # it is read with a token, so by nobody else
-READ: Final = {"feed": ("feeds.get-feed", ""), "snapshot": ("feeds.get-feed-snapshot", "/snapshot")}  # of each feed
+READ: Final = {  # of each feed
+    "feed": ("feeds.get-feed", ""),
+    "snapshot": ("feeds.get-feed-snapshot", "/snapshot"),
+    "receipts": ("feeds.list-feed-receipts", "/receipts"),
+}
 STATUSES: Final = (IN_FORCE, ANNULLED)
 
 

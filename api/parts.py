@@ -19,6 +19,7 @@ from projections.reading import Views
 from projections.records.disclosures import DisclosureLog
 from projections.records.feed_standing import FeedStanding
 from projections.records.partner_feed import Feeds
+from projections.records.receipts import Receipts
 
 
 class Login(Protocol):
@@ -87,6 +88,8 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     feeds: Feeds
     feed_standings: Callable[[], Sequence[FeedStanding]]  # of every feed, by name
     feed_notices: FeedNotices
+    receipts: Receipts
+    partners: Callable[[str | None], Sequence[UUID]]  # region, None: all of it → who may read its feed as a partner
     feed_waits: int  # requests of this process that may wait for a feed at once; each holds a thread
     verify: Callable[[str], Login | None]  # bearer token → login; None where the token proves nothing
     worker_of: Callable[[str, str, int], UUID | None]  # issuer, subject, position to be known → the worker's stream

@@ -84,6 +84,8 @@ READS: Final[Mapping[str, tuple[str, ...]]] = {
     "diplomas.find-diploma": _DIPLOMA_READERS,
     "feeds.list-feeds": (*_FEED_READERS, "operator"),  # who runs the system sees how far feeds are, and no row
     "feeds.get-feed": _FEED_READERS,
+    "feeds.confirm-feed": ("partner",),
+    "feeds.list-feed-receipts": (*_FEED_READERS, "operator"),  # a partner itself alone
     "feeds.get-feed-snapshot": _FEED_READERS,
 }
 # No token asked: nothing here is about anybody.

@@ -33,15 +33,20 @@ LONGEST_LANGUAGES: Final = 1_000  # characters that are looked at
 
 def command_key(parts: Parts, subject: UUID) -> CommandKey:
     """What makes this request known when it is sent again. Raises Problem idempotency-key-missing."""
-    header = request.headers.get("Idempotency-Key", "").strip()
-    found = QUOTED.fullmatch(header) or BARE.fullmatch(header)
-    if not found:
-        raise bad_parameter("Idempotency-Key", "idempotency-key-missing")
-    text = found[found.lastindex or 0]
+    text = key_text()
     known = read_uuid(text)
     said = b"\n".join((request.method.encode(), request.path.encode(), request.get_data()))
     return CommandKey(subject, known.bytes if known else parts.body_digest(b"key\0" + text.encode()),
                       parts.body_digest(said))  # fmt: skip
+
+
+def key_text() -> str:
+    """The Idempotency-Key: up to 64 printable characters. Raises Problem idempotency-key-missing."""
+    header = request.headers.get("Idempotency-Key", "").strip()
+    found = QUOTED.fullmatch(header) or BARE.fullmatch(header)
+    if not found:
+        raise bad_parameter("Idempotency-Key", "idempotency-key-missing")
+    return found[found.lastindex or 0]
 
 
 def expected_version(*, must: bool) -> int | None:

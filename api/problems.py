@@ -43,6 +43,7 @@ STATUS: Final[Mapping[str, int]] = {
     "not-known-then": NOT_FOUND,
     "method-not-allowed": 405,
     "feed-behind-reader": RULE,
+    "receipt-out-of-order": RULE,
     "stale-version": 412,
     "body-too-large": 413,
     "address-too-long": 414,

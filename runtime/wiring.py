@@ -31,6 +31,7 @@ from projections.reading import NotLive, Views
 from projections.records.disclosures import DisclosureLog
 from projections.records.feed_standing import standings
 from projections.records.partner_feed import Feeds
+from projections.records.receipts import Receipts
 from projections.view import View
 from runtime.buckets import BURST_SECONDS, Buckets
 from runtime.counted import AppendMeter, CountedStreams
@@ -246,6 +247,8 @@ def api_parts(
         feeds=Feeds(forsa.pool),
         feed_standings=partial(asked, forsa.pool, standings),
         feed_notices=FeedNotices(forsa.settings.database_url, stopping),
+        receipts=Receipts(forsa.pool),
+        partners=lambda region: forsa.grants.partners(region, forsa.now(), forsa.today()),
         feed_waits=min(FEED_WAITS, forsa.settings.pool_size // 2),  # the web server has a thread a connection
         verify=verify,
         worker_of=lambda issuer, subject, at_least: logins.of((issuer, subject), afresh=at_least > 0),

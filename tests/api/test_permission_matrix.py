@@ -158,6 +158,7 @@ class Matrix:
         self.enrolled_at = dict(zip(("former centre", "own centre"), versions, strict=True))
         number = forsa.casebook.load("learner", LEARNER).state.identification.file_number
         self.sent = {"search-learners": {"text": "سلمى"}, "look-up-learner": {"file_number": number}}
+        self.sent["confirm-feed"] = {"epoch": 1, "sequence": 1}
         self._now = int(time.time())
         self._tokens: dict[str, str] = {}
 
@@ -169,7 +170,8 @@ class Matrix:
     def read(self, name: str, rule: str, method: str, login: str) -> TestResponse:
         episode = "former centre" if login.endswith("@ former centre") else "own centre"
         path = _path(rule, self.enrolled_at[episode] if name == "get-learner-event" else 1)
-        return self.asked(method, path, login, self.sent[name] if method == "POST" else None)
+        key = {"Idempotency-Key": str(self.parts.new_id())}
+        return self.asked(method, path, login, self.sent[name] if method == "POST" else None, **key)
 
     def told(self, spec: CommandSpec, login: str) -> TestResponse:
         stream = STREAMS[spec.kind]

@@ -34,7 +34,8 @@ PROBLEMS = (
     "wrong-type", "bad-date", "bad-uuid", "idempotency-key-missing", "idempotency-key-reused", "if-match-missing",
     "stale-version", "as-of-in-future", "at-least-ahead", "at-least-not-reached", "bad-cursor", "unavailable",
     "internal-error", "bad-parameter", "unknown-parameter", "login-not-bound", "not-known-then",
-    "feed-behind-reader", "too-many-requests", "request-unreadable", "address-too-long", "headers-too-large",
+    "feed-behind-reader", "receipt-out-of-order", "too-many-requests", "request-unreadable", "address-too-long",
+    "headers-too-large",
 )  # fmt: skip
 WANTED = {
     *(f"refusal.{code}{end}" for code in REFUSAL_BY_CODE for end in ("", ".way-out")),
