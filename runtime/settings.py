@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import difflib
-import re
-import ssl
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import msgspec
-import psycopg
-from psycopg.conninfo import conninfo_to_dict
 
 from runtime.master_key import master_key_of
+from runtime.setting_forms import (
+    authorities,
+    between,
+    brokers_of,
+    database_of,
+    is_set,
+    jwks_url,
+    leaves_this_machine,
+    one_of,
+    postgres_url,
+    shown_url,
+    yes_or_no,
+)
 
 DEVELOPMENT_ISSUER: Final = "urn:forsa:development"
-LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
-_BROKER: Final = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}", re.ASCII)
 
 
 class SettingsError(Exception):
@@ -134,8 +140,8 @@ def _with_files(given: dict[str, str]) -> tuple[dict[str, str], list[str]]:
 def _together(given: Mapping[str, str]) -> list[str]:
     """What is wrong with variables that are fine one by one."""
     errors = []
-    keys = _database_of(given.get("FORSA_KEYS_DATABASE_URL", ""))
-    if keys and keys in {_database_of(text) for name, text in given.items() if name in LOG_URLS}:
+    keys = database_of(given.get("FORSA_KEYS_DATABASE_URL", ""))
+    if keys and keys in {database_of(text) for name, text in given.items() if name in LOG_URLS}:
         errors.append("FORSA_KEYS_DATABASE_URL is the log's database: keys stand in a database of their own")
     return errors + _issuer_together(given) + _kafka_together(given)
 
@@ -167,9 +173,7 @@ def _kafka_together(given: Mapping[str, str]) -> list[str]:
         errors.append("FORSA_KAFKA_PASSWORD is not set: FORSA_KAFKA_USER logs in with it (or take the user out)")
     if password and not user:
         errors.append("FORSA_KAFKA_USER is not set: FORSA_KAFKA_PASSWORD is somebody's (or take the password out)")
-    away = any(
-        _host_of(each) not in LOOPBACK for each in given.get("FORSA_KAFKA_BOOTSTRAP", "localhost:9092").split(",")
-    )
+    away = leaves_this_machine(given.get("FORSA_KAFKA_BOOTSTRAP", ""))
     if user and away and "FORSA_KAFKA_CA_FILE" not in given:
         errors.append(
             "FORSA_KAFKA_CA_FILE is not set: a password leaves this machine by TLS only; name the authority's PEM file"
@@ -178,10 +182,6 @@ def _kafka_together(given: Mapping[str, str]) -> list[str]:
     if production and given.get("FORSA_KAFKA_REPLICATION") == "1":
         errors.append("FORSA_KAFKA_REPLICATION is 1, for development only: 3, or take FORSA_TOKEN_ISSUER out")
     return errors
-
-
-def _host_of(address: str) -> str:
-    return address.strip().rpartition(":")[0].strip("[]")
 
 
 def _unknown(name: str) -> str:
@@ -193,123 +193,39 @@ def _help_of(name: str) -> str:
     return next(setting.help for setting in SETTINGS if setting.name == name)
 
 
-def _url(text: str) -> str:
-    try:
-        parts = conninfo_to_dict(text)
-    except psycopg.ProgrammingError:
-        parts = {}
-    if not parts.get("dbname"):
-        # The library's own message would repeat the text, password and all.
-        raise ValueError("is not a PostgreSQL address such as postgresql://user:password@host:5432/database")
-    return text
-
-
-def _database_of(url: str) -> tuple[object, ...]:
-    """Where this address leads, whoever comes; empty for none and for one that is wrong."""
-    try:
-        parts = conninfo_to_dict(url)
-    except psycopg.ProgrammingError:
-        return ()
-    return (parts.get("host"), str(parts.get("port") or 5432), parts["dbname"]) if "dbname" in parts else ()
-
-
-def _url_shown(url: str) -> str:
-    parts = conninfo_to_dict(url)
-    at = f"{parts.get('host') or 'local socket'}:{parts.get('port') or 5432}"
-    return f"{parts.get('user') or 'default user'} at {at}, database {parts['dbname']}"
-
-
-def _jwks_url(text: str) -> str:
-    """An address that keys may come from: what http carries, another may have written."""
-    try:
-        parts = urlsplit(text)
-        readable = text.isascii() and text.isprintable() and " " not in text and parts.port != 0
-    except ValueError:  # a port that is none
-        parts, readable = urlsplit(""), False
-    alone = parts.scheme == "http" and parts.hostname in LOOPBACK
-    if not (readable and parts.hostname and (parts.scheme == "https" or alone)) or "@" in parts.netloc or "#" in text:
-        raise ValueError("is not an https address such as https://login.example.ma/keys.json (http: this machine only)")
-    return text
-
-
-def _brokers(text: str) -> str:
-    """Addresses of brokers, as clients take them."""
-    addresses = [each.strip() for each in text.split(",")]
-    if not all(_BROKER.fullmatch(each) and int(each.rpartition(":")[2]) in range(1, 65536) for each in addresses):
-        raise ValueError("is not a broker's address such as kafka-1.example.ma:9093 (several: with commas)")
-    return ",".join(addresses)
-
-
-def _authorities(path: str) -> str:
-    """A file of certificates that vouch for others."""
-    try:
-        ssl.create_default_context(cafile=path)
-    except OSError as wrong:  # ssl.SSLError is one: a file without a certificate
-        raise ValueError(f"names no readable file of PEM certificates ({type(wrong).__name__})") from None
-    return path
-
-
-def _between(low: int, high: int) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        if not (text.isascii() and text.isdecimal() and low <= int(text) <= high):
-            raise ValueError(f"must be a whole number from {low} to {high}")
-        return int(text)
-
-    return read
-
-
-def _one_of(*allowed: str) -> Callable[[str], str]:
-    def read(text: str) -> str:
-        if text not in allowed:
-            raise ValueError(f"must be one of {', '.join(allowed)}")
-        return text
-
-    return read
-
-
-def _yes_or_no(text: str) -> bool:
-    if text not in ("yes", "no"):
-        raise ValueError("must be yes or no")
-    return text == "yes"
-
-
-def _is_set(_: object) -> str:
-    return "set"
-
-
 SETTINGS: Final = (
-    Setting("FORSA_DATABASE_URL", "database of the log and the views (else DATABASE_URL)", _url, "", _url_shown),
-    Setting("FORSA_KEYS_DATABASE_URL", "database of the data keys, not the log's", _url, "", _url_shown),
-    Setting("FORSA_PROJECTOR_DATABASE_URL", "the log's database as the projector's role", _url, "", _url_shown),
-    Setting("FORSA_OWNER_DATABASE_URL", "the log's database as the owner, for migrations", _url, "", _url_shown),
+    Setting("FORSA_DATABASE_URL", "database of the log and the views (else DATABASE_URL)", postgres_url, "", shown_url),
+    Setting("FORSA_KEYS_DATABASE_URL", "database of the data keys, not the log's", postgres_url, "", shown_url),
+    Setting("FORSA_PROJECTOR_DATABASE_URL", "the log's database as the projector's role", postgres_url, "", shown_url),
+    Setting("FORSA_OWNER_DATABASE_URL", "the log's database as the owner, for migrations", postgres_url, "", shown_url),
     Setting(
         "FORSA_MASTER_KEY",
         "32 bytes, hexadecimal or base64 (this and each address may stand in a file: …_FILE)",
         master_key_of,
         b"",
-        _is_set,
+        is_set,
     ),
     Setting("FORSA_TOKEN_KEY_FILE", "private key of the development issuer, made when absent", str),
     Setting("FORSA_TOKEN_ISSUER", "the issuer whose bearer tokens count", str, DEVELOPMENT_ISSUER),
     Setting("FORSA_TOKEN_AUDIENCE", "the audience a token must name", str, "forsa"),
     Setting("FORSA_TOKEN_JWKS_FILE", "public keys of the issuer, a JSON Web Key Set", str),
-    Setting("FORSA_TOKEN_JWKS_URL", "https address of that set, in place of the file", _jwks_url),
+    Setting("FORSA_TOKEN_JWKS_URL", "https address of that set, in place of the file", jwks_url),
     Setting("FORSA_HOST", "address the web server listens on", str, "127.0.0.1"),
-    Setting("FORSA_PORT", "port the web server listens on", _between(1, 65535), 8000),
-    Setting("FORSA_LOG_FORMAT", "json or console", _one_of("json", "console"), "json"),
-    Setting("FORSA_POOL_SIZE", "connections a process holds to the log's database", _between(1, 100), 8),
-    Setting("FORSA_RATE_PER_SECOND", "requests of one login, a web process; 0: no limit", _between(0, 100_000), 50),
-    Setting("FORSA_HTTPS", "yes where clients come by https: they are told never to come otherwise", _yes_or_no, False),
-    Setting("FORSA_DRAIN_SECONDS", "how long /readyz says no before a stop refuses connections", _between(0, 60), 0),
+    Setting("FORSA_PORT", "port the web server listens on", between(1, 65535), 8000),
+    Setting("FORSA_LOG_FORMAT", "json or console", one_of("json", "console"), "json"),
+    Setting("FORSA_POOL_SIZE", "connections a process holds to the log's database", between(1, 100), 8),
+    Setting("FORSA_RATE_PER_SECOND", "requests of one login, a web process; 0: no limit", between(0, 100_000), 50),
+    Setting("FORSA_HTTPS", "yes where clients come by https: they are told never to come otherwise", yes_or_no, False),
+    Setting("FORSA_DRAIN_SECONDS", "how long /readyz says no before a stop refuses connections", between(0, 60), 0),
     Setting("FORSA_METRICS_HOST", "address the metrics are served on", str, "127.0.0.1"),
-    Setting("FORSA_METRICS_PORT", "port of /metrics, for Prometheus; absent: none", _between(1, 65535), 0),
-    Setting("FORSA_KAFKA_BOOTSTRAP", "Kafka's brokers, host:port with commas (else KAFKA_BOOTSTRAP)", _brokers),
+    Setting("FORSA_METRICS_PORT", "port of /metrics, for Prometheus; absent: none", between(1, 65535), 0),
+    Setting("FORSA_KAFKA_BOOTSTRAP", "Kafka's brokers, host:port with commas (else KAFKA_BOOTSTRAP)", brokers_of),
     Setting(
-        "FORSA_KAFKA_REPLICATION", "copies of each topic; 1 only where losing it matters to nobody", _between(1, 9), 3
+        "FORSA_KAFKA_REPLICATION", "copies of each topic; 1 only where losing it matters to nobody", between(1, 9), 3
     ),
-    Setting("FORSA_KAFKA_CA_FILE", "authorities of the brokers' certificates, PEM: TLS; absent: none", _authorities),
+    Setting("FORSA_KAFKA_CA_FILE", "authorities of the brokers' certificates, PEM: TLS; absent: none", authorities),
     Setting("FORSA_KAFKA_USER", "who logs in at the brokers (SCRAM-SHA-512)", str),
-    Setting("FORSA_KAFKA_PASSWORD", "that user's password", str, "", _is_set),
+    Setting("FORSA_KAFKA_PASSWORD", "that user's password", str, "", is_set),
 )
 LOG_URLS: Final = {"FORSA_DATABASE_URL", "FORSA_PROJECTOR_DATABASE_URL", "FORSA_OWNER_DATABASE_URL"}
 SECRETS: Final = (  # or a file: NAME_FILE

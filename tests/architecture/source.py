@@ -9,8 +9,8 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-SHIPPED = ("domain", "projections", "api", "runtime")
-WRITTEN = (*SHIPPED, "bench", "tests")
+SHIPPED = ("domain", "projections", "api", "consumers", "runtime")
+WRITTEN = (*SHIPPED, "bench", "examples", "tests")
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
