@@ -196,6 +196,19 @@ def test_guessing_numbers_takes_turns_like_everything_else(api: Api, follow: Cal
     assert said[2].headers["Retry-After"] == "8"
 
 
+def test_who_keeps_the_register_acts_on_it_wherever_the_holder_has_gone(api: Api, follow: Callable[[], None]) -> None:
+    """The delegation, whose scope has none of her centres; another region's agent is told of no such learner."""
+    said = {"diploma": str(DIPLOMA), "ground": "exam_fraud", "authority": str(OFFICE), "act_reference": "DEN-2026-12"}
+    path = f"/v1/learners/{LEARNER}/diploma-annulments"
+    refused = api.post(path, said, "agent of another region")
+    assert (refused.status_code, refused.get_json()["code"]) == (404, "not-found")
+    unknown = api.post(path, {**said, "diploma": str(ident("no diploma"))}, "agent of the register")
+    assert unknown.status_code == 404
+    api.done(path, said, "agent of the register")
+    follow()
+    assert details(api, "agent of the register")["status"] == "annulled"
+
+
 # ── what ──
 
 
