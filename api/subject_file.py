@@ -28,6 +28,7 @@ from domain.event import Event
 from domain.learner.admission import LearnerEnrolled, Profile
 from domain.learner.privacy import Privacy, in_order
 from domain.learner.state import Learner
+from domain.partner_feed import read_message
 from domain.sealed import Erased, SealedFact, SealedField, sealed_at, sealed_fields, tag_of
 from projections.learner_record import LearnerRecord, record_of
 
@@ -60,11 +61,16 @@ class ProfileHeld(msgspec.Struct, frozen=True):
     profile: Profile
 
 
-class PassedOn(msgspec.Struct, frozen=True):
-    """What was passed on to whom. An empty list: nothing of this learner was ever passed on to anyone."""
+class PassedOn(msgspec.Struct, frozen=True, kw_only=True):
+    """A message about a diploma of theirs that partners were sent, without a name. None: nothing was passed on.
 
-    to: UUID
-    what: str
+    A partner who looked a diploma up, with its printed names, stands among the looks.
+    """
+
+    to: str  # the feed, which is an audience: all of Entraide Nationale, or its people in a region
+    id: str  # of the message
+    what: str  # its type
+    diploma: UUID
     at: datetime
 
 
@@ -125,7 +131,7 @@ def get_subject_file(parts: Parts, learner: UUID) -> Response:
         record=record_of(learner, state),
         profiles=list(_profiles(loaded.stream)),
         looks=[look_of(each) for each in parts.disclosures.of_learner(learner, limit=MOST_LOOKS)],
-        passed_on=[],  # no feed and no partner yet
+        passed_on=list(_passed_on(parts, state)),
         erasures=_erasures(state.privacy),
         holds=[HoldShown(key, in_order(families)) for key, families in state.privacy.holds.items()],
         closed=in_order(state.privacy.closed),
@@ -188,6 +194,12 @@ def _profiles(stream: Stream) -> Iterator[ProfileHeld]:
     for version, event in enumerate(stream.events, 1):
         if isinstance(event, LearnerEnrolled):
             yield ProfileHeld(event.enrolment, version, event.profile)
+
+
+def _passed_on(parts: Parts, state: Learner) -> Iterator[PassedOn]:
+    for at, stored in parts.feeds.told_of(state.diploma.diplomas.keys()):
+        message = read_message(stored)
+        yield PassedOn(to=message.feed, id=message.id, what=message.type, diploma=UUID(message.subject), at=at)
 
 
 def _erasures(privacy: Privacy) -> list[ErasureShown]:

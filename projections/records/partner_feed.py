@@ -6,7 +6,7 @@ epoch after the place where it was closed stands no longer and is not read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final, LiteralString, TypeVar
 from uuid import UUID
@@ -83,6 +83,11 @@ class Feeds:
             lambda connection: [row[0] for row in connection.execute(_TELLING, {"diploma": diploma}).fetchall()]
         )
 
+    def told_of(self, diplomas: Collection[UUID]) -> list[tuple[datetime, bytes]]:
+        """Every message there ever was about these diplomas, and when it was written: by feed, in the feed's order."""
+        which = {"diplomas": list(diplomas)}
+        return self._asked(lambda connection: _fetched(connection, _TOLD, which)) if diplomas else []
+
     def _asked(self, act: Callable[[Connection], T]) -> T:
         return asked(self._pool, act)
 
@@ -146,6 +151,11 @@ select distinct on (diploma) event from records.feed_rows left join records.feed
    and (over.stands_until is null or sequence <= over.stands_until)
    and diploma > coalesce(%(after)s::uuid, '00000000-0000-0000-0000-000000000000')  -- one bound, for any plan
  order by diploma, feed_rows.epoch desc, sequence desc limit %(limit)s
+"""
+# Those that stand no longer too: they were sent.
+_TOLD: Final[LiteralString] = """
+select written_at, event from records.feeds join records.feed_rows using (feed) where diploma = any(%(diplomas)s)
+ order by feed, feed_rows.epoch, feed_rows.sequence
 """
 _TELLING: Final[LiteralString] = """
 select feed from records.feeds where exists (
