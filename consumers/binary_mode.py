@@ -81,6 +81,6 @@ def stored_form(headers: Iterable[Header], value: bytes | None) -> bytes | None:
         numbers = {name: int(texts[name]) for name in _NUMBERS}
         data = msgspec.Raw(value or b"")
         msgspec.json.decode(data)
-        return msgspec.json.encode(Attributes(**{**texts, **numbers, "data": data}))  # type: ignore[arg-type]
+        return msgspec.json.encode(Attributes(**{**texts, **numbers, "data": data}))  # type: ignore[arg-type]  # numbers too
     except (KeyError, ValueError):  # msgspec's errors and UnicodeDecodeError are ValueErrors
         return None

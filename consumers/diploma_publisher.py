@@ -19,7 +19,8 @@ from typing import Final, NamedTuple
 from consumers.binary_mode import read_attributes, record_of
 from consumers.brokers import UNREACHED, Broker
 from consumers.producers import Missed, OneTopicProducer, Sent
-from consumers.topics import TopicRefused, agreed_end, ensure_topic
+from consumers.topic_ends import agreed_end
+from consumers.topics import TopicRefused, ensure_topic
 from domain.partner_feed import START, Place
 from projections.records.published import Away, PublishingSession
 

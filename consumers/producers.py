@@ -69,6 +69,7 @@ class OneTopicProducer:
             allow_auto_create_topics=False,
             metrics_enabled=False,
         )
+        self._sender = self._producer._sender  # noqa: SLF001  # `close` waits for what cannot be sent, then raises
 
     def send(self, records: Iterable[Record]) -> Sent:
         """They are under way, in this order. Raises Missed."""
@@ -87,11 +88,9 @@ class OneTopicProducer:
         threading.Thread(target=self._end, name="producer's end", daemon=True).start()
 
     def _stop(self, _error: object) -> None:
-        # Called where a batch fails, before the next one is sent. `close` would first wait for what cannot be sent,
-        # and raise before it ends the thread.
-        self._producer._sender.force_close()  # noqa: SLF001
+        self._sender.force_close()  # called where a batch fails, before the next one is sent
 
     def _end(self) -> None:
-        self._producer._sender.join(CLOSE_SECONDS)  # noqa: SLF001
+        self._sender.join(CLOSE_SECONDS)
         with suppress(Exception):
             self._producer.close(timeout=0)

@@ -153,7 +153,7 @@ def _feed_of(connection: Any, feed: str) -> Feed:
 def _agreed_until(settings: Settings, connection: Any, feed: Feed) -> int:
     """Sequence of the last message of this epoch that topic and table both have. Raises Ended: nobody can be asked."""
     from consumers.brokers import UNREACHED
-    from consumers.topics import agreed_until
+    from consumers.topic_ends import agreed_until
     from projections.records.published import FeedTable
     from runtime.publishing import broker_of
 

@@ -15,7 +15,8 @@ from kafka.admin import ConfigResource, ConfigResourceType
 from consumers.binary_mode import read_attributes, record_of
 from consumers.brokers import Broker
 from consumers.diploma_publisher import publish_waiting
-from consumers.topics import TopicRefused, agreed_until, ensure_topic
+from consumers.topic_ends import agreed_until
+from consumers.topics import TopicRefused, ensure_topic
 from projections.records.published import FeedTable
 from tests.consumers.feed_table import MOMENT, FeedRows, development, first_seen, publishing, stored_in, until
 
