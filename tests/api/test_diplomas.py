@@ -20,7 +20,7 @@ from psycopg.rows import dict_row
 from api.app import create_app
 from domain.kind import ReasonGiven
 from domain.learner.register import AnnulDiploma, CorrectDiploma, HandOverDiploma, IssueDuplicate
-from domain.partner_feed import NATIONAL, START, diploma_told
+from domain.partner_feed import NATIONAL, START, diploma_told, feed_name
 from domain.reference import region_of
 from projections.feed_writer import FeedWriter
 from projections.projector import Projector
@@ -280,6 +280,21 @@ def test_an_erased_identity_leaves_the_register_as_it_was_printed(api: Api, foll
     """Source: DOMAIN §6, the register is kept for as long as diplomas may be checked."""
     api.forsa.keyring.destroy(LEARNER, ["identity", "contacts", "sensitive"])
     assert details(api, "partner of all")["printed"]["latin"] == "Salma Ziani"
+
+
+def test_the_subject_s_file_says_what_partners_were_sent(api: Api, follow: Callable[[], None]) -> None:
+    annul(api)
+    follow()
+    details(api, "partner of all")
+    held = details(api, "officer", f"/v1/learners/{LEARNER}/subject-file")
+    sent = [(each["to"], each["id"], each["what"], each["diploma"]) for each in held["passed_on"]]
+    types = ("ma.forsa.diploma.awarded.v1", "ma.forsa.diploma.annulled.v1")
+    assert sent == [
+        (feed, f"{feed}/1/{sequence}", what, str(DIPLOMA))
+        for feed in (NATIONAL, feed_name(ITS_REGION))
+        for sequence, what in enumerate(types, 1)
+    ]
+    assert ("partner", "diploma") in [(each["role"], each["level"]) for each in held["looks"]]
 
 
 def test_a_diploma_as_it_was_known_at_a_moment(api: Api, follow: Callable[[], None]) -> None:
