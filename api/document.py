@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from api.blueprint import SmorestApi
+from api.feed_examples import ANSWERS
 from api.permissions import PUBLIC, roles_of
 from api.problems import NOT_MODIFIED, SEE_OTHER, STATUS
 from api.remedies import Remedy
@@ -102,7 +103,9 @@ def _complete(operation: Document, of: Any) -> None:
     """What every operation has: roles, security, shared headers, its answer and its problems."""
     endpoint = f"{operation['tags'][0]}.{operation['operationId']}"
     (shown,) = msgspec.json.schema_components([of], ref_template=SCHEMA)[0]
-    content = {operation.pop("x-media", JSON): {"schema": shown}}
+    name = operation["operationId"]
+    example = {"example": ANSWERS[name]} if name in ANSWERS else {}
+    content = {operation.pop("x-media", JSON): {"schema": shown, **example}}
     content.update({each: {"schema": {"type": "string", "format": "binary"}} for each in operation.pop("x-files", ())})
     statuses, keyed = operation.pop("x-statuses", ()), operation.pop("x-keyed", False)
     operation["responses"] = {"200": _answer("What was asked for.", content)}

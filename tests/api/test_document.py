@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator, ValidationError
 from openapi_spec_validator import validate
 
 from api.examples import EXAMPLES
+from api.feed_examples import ANSWERS
 from api.permissions import PUBLIC, READS, WRITES
 from api.problems import STATUS, codes_of_rules
 from api.schema_of import AMOUNTS, CODE_LISTS, NEW_ID, schema_of
@@ -92,6 +94,20 @@ def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
         for step in ref.split("/"):
             part = part[step]
         assert part
+
+
+def test_every_answers_example_is_one_of_its_schema(document: dict[str, Any]) -> None:
+    shown = {
+        operation["operationId"]: operation["responses"]["200"]["content"] for _, _, operation in operations(document)
+    }
+    assert ANSWERS.keys() <= shown.keys()
+    for name, example in ANSWERS.items():
+        (content,) = shown[name].values()
+        assert content["example"] == example
+        judged = Draft202012Validator({**content["schema"], "components": document["components"]})
+        judged.validate(example)
+        with pytest.raises(ValidationError):
+            judged.validate({})
 
 
 @pytest.mark.parametrize("spec", COMMANDS, ids=lambda spec: spec.name)

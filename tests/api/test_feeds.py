@@ -153,6 +153,12 @@ def test_a_full_page_may_be_kept_for_ever_and_is_not_sent_twice(api: Api, rows: 
     assert "ETag" not in part.headers
 
 
+def test_a_head_is_the_answer_without_its_body(api: Api, rows: FeedRows) -> None:
+    rows.tell(lives(Random(5), 3))
+    whole, head = read(api), api.app.test_client().head(ROWS, headers=api.headers("partner"))
+    assert (head.status_code, head.data, head.headers["Link"]) == (200, b"", whole.headers["Link"])
+
+
 def test_what_cannot_be_read_names_the_parameter(api: Api, rows: FeedRows, subtests: pytest.Subtests) -> None:
     rows.tell(lives(Random(6), 3))
     places = ("", "42", "1", "0/1", "1/-1", "1/01", "1/1/1", "a/b", "١/٢", "1/1 ", f"1/{'9' * 40}")
