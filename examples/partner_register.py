@@ -47,11 +47,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 PAGE, WAIT_SECONDS = 500, 20  # messages asked for at once; how long Forsa holds a request back while there are none
-RECEIPT_SECONDS: Final = 5  # between two receipts, at least
+RECEIPT_SECONDS, NO_RECEIPT_SECONDS = 5, 60  # between two receipts, at least; after one that did not arrive
 LONGEST_PAUSE_SECONDS: Final = 5  # between two tries while Forsa or the broker is away
 NATIONAL: Final = "entraide-nationale"
 RECEIPTS_TOPIC: Final = "forsa.diploma.receipts.v1"
@@ -117,6 +118,8 @@ class Message(NamedTuple):
 def message_of(feed: str, event: Any, otherwise: str) -> Message:
     """The message that a CloudEvent in JSON is. otherwise: its id where it says none."""
     content = json.dumps(event, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    if any("\ud800" <= each <= "\udfff" for each in content):
+        return Message(otherwise, "", None, {}, ascii(content), "half a character")
     fault = lacks(event, ATTRIBUTES)
     if not fault and (event["feed"] != feed or event["id"] != f"{feed}/{event['feedepoch']}/{event['feedsequence']}"):
         fault = f"not a message of {feed}"
@@ -141,17 +144,15 @@ def lacks(found: Any, promised: Mapping[str, type]) -> str:
 
 def message_of_record(feed: str, record: Any) -> Message:
     """The same message from a record of a topic (CloudEvents 1.0, binary mode: attributes are headers)."""
-    otherwise = f"{record.topic}@{record.offset}"
+    otherwise, headers = f"{record.topic}@{record.offset}", record.headers
     try:
-        event: dict[str, Any] = {
-            name.removeprefix("ce_"): value.decode() for name, value in record.headers if name.startswith("ce_")
-        }
+        event: dict[str, Any] = {name[3:]: text.decode() for name, text in headers if name.startswith("ce_")}
         event |= {"feedepoch": int(event["feedepoch"]), "feedsequence": int(event["feedsequence"])}
-        event |= {"datacontenttype": dict(record.headers)["content-type"].decode(), "data": json.loads(record.value)}
+        event |= {"datacontenttype": dict(headers)["content-type"].decode(), "data": json.loads(record.value)}
+        return message_of(feed, event, otherwise)._replace(offset=record.offset)
     except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as wrong:
-        content = f"{record.headers} {record.value!r}"[:65536]
-        return Message(otherwise, "", None, {}, content, f"{type(wrong).__name__}", record.offset)
-    return message_of(feed, event, otherwise)._replace(offset=record.offset)
+        content = f"{headers} {record.value!r}"[:65536]
+        return Message(otherwise, "", None, {}, content, type(wrong).__name__, record.offset)
 
 
 class Register:
@@ -341,12 +342,11 @@ class Reader:
         self._next_receipt = 0.0
 
     def begin(self) -> None:
-        """The register stands somewhere in the feed."""
+        """The register stands somewhere in the feed. Raises Away."""
         if self._register.place == Place(0, 0) and self._start == "start":
             self._register.move(epoch=1, sequence=0)
         elif self._register.place == Place(0, 0):
             self._register.load(self._forsa.snapshot())
-        say(f"reading {self._forsa.feed} after {self._register.place}")
 
     def over_http(self, *, once: bool) -> None:
         """Follows the feed; once: to its end as it is now. Raises Away, Stop."""
@@ -354,6 +354,7 @@ class Reader:
         epoch, sequence = self._register.place
         # The last message is asked for once more: did Forsa tell it otherwise now, its content would say so.
         page = self._forsa.page(Place(epoch, max(sequence - 1, 0)))
+        say(f"reading {self._forsa.feed} over HTTP after {self._register.place}")
         while page or not once:
             self.take(page, over_http=True)
             self._confirm(at_once=once)
@@ -372,9 +373,13 @@ class Reader:
                 raise Away(f"{topic}: {len(found or ())} partitions; a feed's topic has one")
             consumer.assign([one := TopicPartition(topic, 0)])
             consumer.seek(one, self._register.progress("next_offset") or 0)
-            end = consumer.end_offsets([one])[one] if once else None
-            while end is None or consumer.position(one) < end:
+            end, idle = consumer.end_offsets([one])[one], 0
+            say(f"reading {topic} after {self._register.place}")
+            while not once or consumer.position(one) < end:
                 records = consumer.poll(timeout_ms=500).get(one, [])
+                idle = 0 if records else idle + 1
+                if idle % 20 == 19:  # a broker that is away is silent too: ask it something
+                    consumer.end_offsets([one])
                 self.take([message_of_record(self._forsa.feed, each) for each in records], over_http=False)
                 self._confirm(at_once=once)
         except KafkaError as away:
@@ -413,39 +418,34 @@ class Reader:
             self._receipt(place)
             self._register.move(confirmed=str(place))
         except Away as away:
+            self._next_receipt = now + NO_RECEIPT_SECONDS
             say(f"no receipt: {away}")
 
 
-class KafkaReceipts:
-    """Receipts to Forsa's topic. A producer that failed is dropped: it would not always come back by itself."""
+def receipt_by_kafka(feed: str, partner: str, settings: Mapping[str, Any], place: Place) -> None:
+    """Forsa's topic has it that we keep everything up to this place. Raises Away."""
+    from kafka import KafkaProducer
+    from kafka.errors import KafkaError
 
-    def __init__(self, feed: str, partner: str, settings: Mapping[str, Any]) -> None:
-        self._feed, self._partner, self._settings = feed, partner, settings
-        self._producer: Any = None
-
-    def receipt(self, place: Place) -> None:
-        """Forsa's topic has it that we keep everything up to this place. Raises Away."""
-        from kafka import KafkaProducer
-        from kafka.errors import KafkaError
-
-        event = {"specversion": "1.0", "type": "ma.forsa.receipt.seen.v1", "id": f"{self._feed}/{place}",
-                 "source": f"urn:forsa:partner:{self._partner}", "time": datetime.now(UTC).isoformat()}  # fmt: skip
-        headers = [("content-type", b"application/json"), *((f"ce_{name}", event[name].encode()) for name in event)]
-        data = json.dumps({"feed": self._feed, **place._asdict()}).encode()
-        try:
-            self._producer = self._producer or KafkaProducer(**self._settings)
-            self._producer.send(RECEIPTS_TOPIC, data, self._partner.encode(), headers=headers).get(timeout=3)
-        except KafkaError as away:
-            if self._producer:
-                threading.Thread(target=self._producer.close, daemon=True).start()
-            self._producer = None
-            raise Away(f"{RECEIPTS_TOPIC}: {type(away).__name__}") from None
+    event = {"specversion": "1.0", "type": "ma.forsa.receipt.seen.v1", "id": f"{feed}/{place}",
+             "source": f"urn:forsa:partner:{partner}", "time": datetime.now(UTC).isoformat()}  # fmt: skip
+    headers = [("content-type", b"application/json"), *((f"ce_{name}", event[name].encode()) for name in event)]
+    data, producer = json.dumps({"feed": feed, **place._asdict()}).encode(), None
+    try:  # a new producer each time: one whose broker went away does not always come back by itself
+        producer = KafkaProducer(**settings)
+        producer.send(RECEIPTS_TOPIC, data, partner.encode(), headers=headers).get(timeout=3)
+    except KafkaError as away:
+        raise Away(f"{RECEIPTS_TOPIC}: {type(away).__name__}") from None
+    finally:
+        if producer:
+            threading.Thread(target=producer.close, daemon=True).start()
 
 
 def kafka_settings(bootstrap: str) -> dict[str, Any]:
     """Of a consumer or a producer. KAFKA_CA_FILE in the environment: TLS; KAFKA_USER, KAFKA_PASSWORD: SCRAM too."""
     logging.getLogger("kafka").setLevel(logging.CRITICAL)  # this program says itself what is away
     settings: dict[str, Any] = {"bootstrap_servers": bootstrap.split(","), "reconnect_backoff_max_ms": 500}
+    settings |= {"request_timeout_ms": 5_000, "bootstrap_timeout_ms": 5_000}
     authority, user = os.environ.get("KAFKA_CA_FILE"), os.environ.get("KAFKA_USER")
     if authority:
         settings |= {"security_protocol": "SASL_SSL" if user else "SSL", "ssl_cafile": authority}
@@ -457,7 +457,7 @@ def kafka_settings(bootstrap: str) -> dict[str, Any]:
 
 def follow(read: Callable[[], None], *, once: bool) -> None:
     """Reads for ever, over every outage. once: to the end, and an outage raises Away."""
-    tries = 0
+    tries, said = 0, ""
     while True:
         began = time.monotonic()
         try:
@@ -465,8 +465,10 @@ def follow(read: Callable[[], None], *, once: bool) -> None:
         except Away as away:
             if once:
                 raise
+            if str(away) != said:
+                say(f"{away}; trying again")
             tries = 0 if time.monotonic() - began > LONGEST_PAUSE_SECONDS else tries + 1
-            say(f"{away}; trying again")
+            said = str(away) if tries else ""
         time.sleep(min(0.25 * 2**tries, LONGEST_PAUSE_SECONDS))
 
 
@@ -507,9 +509,9 @@ def run(options: argparse.Namespace) -> None:
         register.load(forsa.snapshot())
     elif options.kafka:
         settings = kafka_settings(options.kafka)
-        receipts = KafkaReceipts(options.feed, options.partner, settings) if options.partner else forsa
+        by_kafka = partial(receipt_by_kafka, options.feed, options.partner, settings)
         topic = options.topic or "forsa.diploma.events.v1" + options.feed.removeprefix(NATIONAL).replace("-", ".", 1)
-        reader = Reader(register, forsa, receipts.receipt, start=options.start)
+        reader = Reader(register, forsa, by_kafka if options.partner else forsa.receipt, start=options.start)
         follow(lambda: reader.over_kafka(topic, settings, once=options.once), once=options.once)
     else:
         reader = Reader(register, forsa, forsa.receipt, start=options.start)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from random import Random
+from uuid import uuid4
 
 import pytest
 from kafka import KafkaProducer
@@ -17,8 +18,12 @@ from kafka import KafkaProducer
 from consumers.binary_mode import read_attributes, record_of
 from consumers.brokers import Broker
 from consumers.diploma_publisher import FeedPublisher, publish_waiting
+from consumers.topics import create_when_missing
 from domain.partner_feed import NATIONAL
+from domain.partner_feed import Place as FeedPlace
+from domain.partner_receipts import RECEIPTS_TOPIC, Receipt, read_receipt
 from runtime.local_kafka import LocalKafka
+from tests.consumers.feed_table import records_in
 from tests.examples_partner.conftest import Start
 from tests.examples_partner.program import Program
 from tests.feed_rows import FeedRows, lives, register_of
@@ -271,6 +276,23 @@ def test_the_broker_is_killed_paused_and_stopped_and_nothing_is_missed(
         print(f"read {time.monotonic() - began:.2f} s after the topic had it")
     assert program.held() == register_of(rows.all_rows())
     assert (len(program.inbox()), program.buried()) == (80, [])
+
+
+def test_its_receipts_over_kafka_are_receipts(
+    start: Start, rows: FeedRows, kafka: str, topic: str, publish: Publish
+) -> None:
+    create_when_missing(Broker(bootstrap=kafka, replication=1), RECEIPTS_TOPIC, {})
+    partner = uuid4()
+    rows.tell(lives(Random(22), 7))
+    publish()
+    for _ in range(2):  # one place is one receipt
+        read_once(start("one", "--kafka", kafka, "--topic", topic, "--partner", str(partner), "--once"))
+    sent = [
+        read_receipt(each.value, each.headers, each.key)
+        for each in records_in(kafka, RECEIPTS_TOPIC)
+        if each.key == str(partner).encode()
+    ]
+    assert sent == [Receipt(partner=partner, receipt=f"{NATIONAL}/1/7", feed=NATIONAL, place=FeedPlace(1, 7))]
 
 
 def test_what_it_holds_can_be_printed(start: Start, rows: FeedRows) -> None:

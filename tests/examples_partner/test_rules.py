@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consumers.binary_mode import read_attributes, record_of
@@ -132,7 +132,17 @@ def test_a_field_it_does_not_know_is_kept(register: Register) -> None:
     assert [each["mention"] for each in held(register).values()] == ["very good"]
 
 
-CUT = [b"", b"null", b"[]", b"{", b'{"diploma": {}}', b"\xff", b"[" * 100_000]
+CUT = [
+    b'{"diploma": "\\ud800"}',
+    b'{"n": 1e999, "m": NaN}',
+    b"",
+    b"null",
+    b"[]",
+    b"{",
+    b'{"diploma": {}}',
+    b"\xff",
+    b"[" * 100_000,
+]
 
 
 @pytest.mark.parametrize("value", CUT, ids=range(len(CUT)))
@@ -269,6 +279,7 @@ def arrivals(told: Told, chance: random.Random) -> Iterator[list[bytes]]:
         del records[:size]
 
 
+@settings(max_examples=40, deadline=None)  # it writes files
 @given(seed=st.integers(0, 2**32), start=st.sampled_from(["start", "snapshot"]))
 def test_whatever_kafka_does_the_register_is_the_feeds(
     tmp_path_factory: pytest.TempPathFactory, seed: int, start: str
