@@ -163,7 +163,8 @@ _WRITABLE: Final = """
 select tablename from (values
     ('public', 'forsa_events', 'insert'), ('public', 'claims', 'insert'), ('public', 'commands', 'insert'),
     ('records', 'disclosures', 'update'), ('records', 'feeds', 'insert'), ('records', 'feed_epochs', 'insert'),
-    ('records', 'feed_rows', 'insert'), ('records', 'feed_published', 'insert'), ('records', 'receipts', 'update')) guarded (schemaname, tablename, first)
+    ('records', 'feed_rows', 'insert'), ('records', 'feed_published', 'insert'), ('records', 'receipts', 'update'))
+    guarded (schemaname, tablename, first)
   join pg_tables using (schemaname, tablename)
  where has_table_privilege(format('%I.%I', schemaname, tablename), first || ', update, delete, truncate') order by 1
 """

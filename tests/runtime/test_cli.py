@@ -470,6 +470,22 @@ def test_doctor_finds_nothing_else_where_nobody_projects(durable: None, seeded: 
     assert wrong(capsys) == {}
 
 
+LATE_FEED = """
+update forsa_events set topic = 'learner.diploma-awarded' where notification_id = 1;
+update records.feeds set position = 0
+"""
+REFUSED_TOPIC = """
+insert into records.feed_published (feed, epoch, sequence, refused)
+  values ('entraide-nationale', 1, 0, 'topic-ahead: next, forsa feeds new-epoch')
+"""
+LATE_TOPIC = """
+insert into records.feed_published (feed, epoch, sequence) values ('entraide-nationale', 1, 0);
+insert into records.feed_rows (feed, epoch, sequence, position, event, written_at)
+  values ('entraide-nationale', 1, 1, 1, '', now() - interval '1 hour');
+update records.feeds set sequence = 1
+"""
+
+
 @pytest.mark.parametrize(
     ("statement", "name", "fix"),
     [
@@ -494,26 +510,9 @@ def test_doctor_finds_nothing_else_where_nobody_projects(durable: None, seeded: 
             "feed entraide-nationale",
             "deploy the fix",
         ),
-        (
-            "update forsa_events set topic = 'learner.diploma-awarded' where notification_id = 1;"
-            " update records.feeds set position = 0",
-            "feed entraide-nationale",
-            "start the projector",
-        ),
-        (
-            "insert into records.feed_published (feed, epoch, sequence, refused)"
-            " values ('entraide-nationale', 1, 0, 'topic-ahead: next, forsa feeds new-epoch')",
-            "topic forsa.diploma.events.v1",
-            "forsa feeds new-epoch",
-        ),
-        (
-            "insert into records.feed_published (feed, epoch, sequence) values ('entraide-nationale', 1, 0);"
-            " insert into records.feed_rows (feed, epoch, sequence, position, event, written_at)"
-            " values ('entraide-nationale', 1, 1, 1, '', now() - interval '1 hour');"
-            " update records.feeds set sequence = 1",
-            "topic forsa.diploma.events.v1",
-            "forsa publish",
-        ),
+        (LATE_FEED, "feed entraide-nationale", "start the projector"),
+        (REFUSED_TOPIC, "topic forsa.diploma.events.v1", "forsa feeds new-epoch"),
+        (LATE_TOPIC, "topic forsa.diploma.events.v1", "forsa publish"),
     ],
 )
 def test_doctor_names_what_is_wrong_and_the_fix(
