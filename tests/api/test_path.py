@@ -282,3 +282,16 @@ def _graduated(path: Path, learner: str, enrolment: str) -> None:
     path.post("sign-minutes", session, said)
     award = {"candidate_number": "0001", "number": "2026/0001"}
     path.post("award-diplomas", session, {"awarded_on": "2026-11-12", "awards": [award]})
+    _registered(path, learner, session, {**mark, "written": 1350, "decision": "admitted"})
+
+
+def _registered(path: Path, learner: str, session: str, mark: dict[str, Any]) -> None:
+    """What may happen to a diploma, to its annulment."""
+    diploma = str(next(iter(path.api.forsa.casebook.load("learner", UUID(learner)).state.diploma.diplomas)))
+    path.post("rectify-minutes", session, {"item": "result", "ground": "addition_error", "marks": [mark]})
+    said: dict[str, Any] = {"title": "vocational_diploma", "trade": "COU", "level": "vocational", "number": "2026/0011"}
+    path.post("correct-diploma", learner, {"diploma": diploma, **said, "why": {"code": "entry_error"}})
+    path.post("hand-over-diploma", learner, {"diploma": diploma, "recipient": "guardian"})
+    path.post("issue-duplicate", learner, {"diploma": diploma, "ground": "lost"})
+    said = {"ground": "jury_error", "authority": str(ident("delegation")), "act_reference": "2026-TNG-31"}
+    path.post("annul-diploma", learner, {"diploma": diploma, **said})
