@@ -58,7 +58,7 @@ SETTINGS: Final[Mapping[str, str]] = {
     "broker.session.timeout.ms": "3000",
     "broker.heartbeat.interval.ms": "500",
 }
-WHEEL_LACKS: Final = "the wheel's broker keeps nothing over a restart and compacts nothing"
+WHEEL_LACKS: Final = "the wheel's broker keeps nothing over a restart, compacts nothing, and makes no topic anew"
 
 _log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ import structlog
 from psycopg import conninfo, sql
 
 from domain.event import Event
-from runtime.kafka_jars import NoKafkaError
+from runtime.kafka_jars import NoKafkaError, find_lack
 from runtime.keyring import Keyring
 from runtime.local_kafka import WHEEL_LACKS, LocalKafka
 from runtime.mapper import ForsaMapper
@@ -212,6 +212,14 @@ def kafka() -> str:
         return wait_for_broker(RUN)
     except NoKafkaError as error:
         (pytest.fail if CI else pytest.skip)(str(error))
+
+
+@pytest.fixture
+def apache_kafka(kafka: str) -> str:
+    """The shared broker, for what only Apache Kafka does."""
+    if not os.environ.get("KAFKA_BOOTSTRAP") and (lack := find_lack()):
+        (pytest.fail if CI else pytest.skip)(f"{WHEEL_LACKS}; {lack}")
+    return kafka
 
 
 @pytest.fixture

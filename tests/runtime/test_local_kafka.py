@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient
+from kafka.errors import KafkaTimeoutError
 
 from runtime import local_kafka
 from runtime.kafka_jars import NoKafkaError, version
@@ -64,12 +65,17 @@ def test_a_broker_that_was_killed_stopped_or_paused_is_back_on_its_port_with_its
     send(own_kafka.start().bootstrap, topic, b"after kill")
     own_kafka.stop()
     send(own_kafka.start().bootstrap, topic, b"after stop")
-    own_kafka.pause()
-    own_kafka.resume()
-    send(own_kafka.bootstrap, topic, b"after pause")
+    with KafkaProducer(bootstrap_servers=bootstrap) as producer:
+        producer.send(topic, b"before pause").get(20)
+        own_kafka.pause()
+        held = producer.send(topic, b"in the pause")
+        with pytest.raises(KafkaTimeoutError):
+            held.get(1)
+        own_kafka.resume()
+        held.get(20)
     assert own_kafka.bootstrap == bootstrap
-    kept = [each.value for each in read(bootstrap, topic, 4)]
-    assert kept == [b"before", b"after kill", b"after stop", b"after pause"]
+    kept = [each.value for each in read(bootstrap, topic, 5)]
+    assert kept == [b"before", b"after kill", b"after stop", b"before pause", b"in the pause"]
 
 
 HOLD = """
