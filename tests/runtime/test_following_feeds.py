@@ -6,14 +6,14 @@ import json
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
-from domain.partner_feed import NATIONAL, START, feed_name, read_message
+from domain.partner_feed import NATIONAL, PUBLIC, START, PublicRegister, diploma_told, feed_name, read_message
 from projections.feed_writer import FeedWriter
 from projections.reading import Views
 from projections.records.feed_standing import standings
@@ -23,18 +23,24 @@ from runtime import following_feeds
 from runtime.embedded_postgres import EmbeddedPostgres
 from runtime.following_feeds import following
 from runtime.settings import read_settings
-from runtime.wiring import reading_pool
+from runtime.wiring import compose, reading_pool
 from tests.examples.diplomas import BOTH_CENTRES, REGION, awarded, later, week
 from tests.examples.path import INSERTED
 from tests.projections.log_of import store
 from tests.runtime.forsa_run import CLI, clean_environment, until
+from tests.runtime.seeding import seed
 from tests.runtime.servers import environment_of, forsa_on, prepared
 
 
-def sequences(dsn: str, feed: str = NATIONAL) -> list[int]:
-    """Of every message of the feed that stands, in its order."""
+def stored(dsn: str, feed: str = NATIONAL) -> list[bytes]:
+    """Every message of the feed that stands, in its order."""
     with psycopg.connect(dsn, autocommit=True) as connection:
-        return [read_message(each).place.sequence for each in rows_after(connection, feed, START, 100_000)]
+        return rows_after(connection, feed, START, 100_000)
+
+
+def sequences(dsn: str, feed: str = NATIONAL) -> list[int]:
+    """Of every message of the feed that stands."""
+    return [read_message(each).place.sequence for each in stored(dsn, feed)]
 
 
 def standing(dsn: str, feed: str = NATIONAL) -> Any:
@@ -98,6 +104,31 @@ def test_a_stopped_feed_keeps_no_view_back(
     assert (stopped.stopped_at, stopped.stopped_by, stopped.events) == (last - 1, "AssertionError", 2)
     lines = [json.loads(line) for line in (tmp_path / "projector.log").read_text().splitlines() if line[:1] == "{"]
     assert sum("stopped" in str(line.get("event")) for line in lines) <= 1
+
+
+def test_the_feed_and_the_register_say_the_same_of_diplomas_whose_whole_life_was_told_by_commands(
+    environment: dict[str, str], log_dsn: str, keys_dsn: str, tmp_path: Path
+) -> None:
+    """The demo's: awarded, corrected, handed over, replaced, annulled, their minutes rectified."""
+    settings = read_settings(environment)
+    with closing(compose(settings)) as forsa:
+        seed(forsa, log_dsn, keys_dsn)
+        last = forsa.event_log.max_position()
+        with projecting(environment, tmp_path):
+            until(lambda: standing(log_dsn).events == 0 and standing(log_dsn).position == last)
+            until(lambda: {lag.position for lag in forsa.views.lag()} == {last})
+        register = {each.diploma: each for each in forsa.views.diploma_register(limit=1000).value}
+    messages = stored(log_dsn)
+    assert {read_message(each).type for each in messages} == {each.name for each in PUBLIC.values()}
+    told = {each.id: each for each in map(diploma_told, messages)}
+    assert told.keys() == register.keys()
+    same = ("number", "title", "trade", "level", "centre", "convention", "session", "learner_reference", "status",
+            "awarded_on", "minutes_rectified_on", "handed_over_on", "duplicates", "annulled_on")  # fmt: skip
+    for key, diploma in told.items():
+        for name in same:
+            assert getattr(diploma, name) == getattr(register[key], name), name
+        kept = register[key]
+        assert diploma.register == PublicRegister(kept.delegation, kept.diploma_kind, kept.year)
 
 
 def test_a_process_that_is_killed_is_followed_by_the_one_that_stands_by(
