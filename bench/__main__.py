@@ -17,6 +17,8 @@ PARTS = {
     "rebuild": "rebuilds.measure",
     "visible": "views.visible",
     "disclosure": "disclosures.measure",
+    "feed": "feeds.measure",
+    "publish": "publishing.measure",
 }
 
 
