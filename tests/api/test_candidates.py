@@ -130,8 +130,20 @@ def test_another_region_s_agent_and_other_centres_have_no_such_session(api: Api,
     assert looks(log_dsn) == []
 
 
-def test_a_centre_sees_its_own_part_of_a_session_of_several(api: Api) -> None:
-    """The centre `former` prepared the candidate for the session before: it sees that one."""
+def test_of_a_session_of_several_centres_each_sees_its_own_part(api: Api, log_dsn: str) -> None:
+    centres = {"own": CENTRE, "near": centre_of("near"), "far": centre_of("far")}
+    store(api.forsa.event_log, session_of(list(centres.values())))
+    path = f"/v1/diploma-sessions/{LARGE}/candidates"
+    seen = {each.login: [item["centre"] for item in listed(api, each.login, path)["items"]] for each in SEEING}
+    assert seen == {
+        "agent of the authority": [str(each) for each in centres.values()],
+        "agent of the centre's region": [str(centres["own"]), str(centres["near"])],
+        "coordinator of own": [str(centres["own"])],
+    }
+    assert [len(each["subjects"]) for each in looks(log_dsn)] == [3, 2, 1]
+
+
+def test_a_former_centre_sees_whom_it_prepared(api: Api) -> None:
     former = f"/v1/diploma-sessions/{HELD}/candidates"
     assert [each["decision"] for each in listed(api, "coordinator of former", former)["items"]] == ["admitted"]
     assert api.get(former, "coordinator of far").status_code == 404
@@ -213,22 +225,22 @@ MANY: Final = 500
 LARGE: Final = ident("large session")
 
 
-def large_session() -> Iterator[tuple[UUID, Event]]:
-    """A session of five hundred candidates."""
+def session_of(centres: Sequence[UUID]) -> Iterator[tuple[UUID, Event]]:
+    """A session, and a candidate of each of these centres in turn."""
     day = date(2026, 6, 1)
     yield (
         LARGE,
         SessionOpened(
-            on=day, by=SYSTEM, authority=OFFICE, held_from=day, held_to=day, centres=[CENTRE], trades=["COU"],
-            diploma_kind="vocational_diploma", year=2026,
+            on=day, by=SYSTEM, authority=OFFICE, held_from=day, held_to=day, centres=sorted(set(centres)),
+            trades=["COU"], diploma_kind="vocational_diploma", year=2026,
         ),
     )  # fmt: skip
     own = [event for stream, event in GRADUATED if stream == AMINA]
-    enrolled = next(replace(each, centre=CENTRE) for each in own if isinstance(each, LearnerEnrolled))
+    enrolled = next(each for each in own if isinstance(each, LearnerEnrolled))
     entry = next(each for each in own if isinstance(each, CandidateListed))
-    for number in range(MANY):
+    for number, centre in enumerate(centres):
         yield identified(number)
-        yield learner(number), enrolled
+        yield learner(number), replace(enrolled, centre=centre)
         yield learner(number), replace(entry, session=LARGE)
         said: dict[str, Any] = {"learner": learner(number), "enrolment": enrolled.enrolment}
         yield LARGE, CandidateEntered(on=day, by=SYSTEM, candidate_number=f"{number:04}", **said)
@@ -237,7 +249,7 @@ def large_session() -> Iterator[tuple[UUID, Event]]:
 def test_five_hundred_names_are_opened_in_one_question_to_the_keys(
     api: Api, monkeypatch: pytest.MonkeyPatch, log_dsn: str
 ) -> None:
-    store(api.forsa.event_log, large_session(), at_once=400)
+    store(api.forsa.event_log, session_of([CENTRE] * MANY), at_once=400)
     questions: list[int] = []
     open_many = api.forsa.keyring.open_many
 
