@@ -155,11 +155,12 @@ class FeedWriter:
             return 0
         told = _told(connection, self._mapper, feed, public)
         if told.fault is not None:
-            self._retry_at[feed.feed] = time.monotonic() + RETRY_SECONDS
             position = told.fault.position - 1
         else:
             position = last if len(public) < self._page_size else public[-1][0]
         self._ours[feed.feed] = self._write(connection, feed, position, told)
+        if told.fault is not None:  # written, so it is none of an epoch opened between our looks
+            self._retry_at[feed.feed] = time.monotonic() + RETRY_SECONDS
         return sum(at <= position for at, _, _ in public)
 
     def _is_time_to_move(self, feed: Feed, last: int) -> bool:

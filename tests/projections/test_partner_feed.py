@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from random import Random
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -45,6 +47,7 @@ from tests.examples.diplomas import BOTH_CENTRES, LIVES, OTHER_REGION, REGION, a
 from tests.examples.path import INSERTED
 from tests.examples.places import History
 from tests.projections.log_of import OpenedMeans, execute, store
+from tests.runtime.forsa_run import until
 
 OpenWriter = Callable[..., FeedWriter]
 EVERY = 10_000
@@ -503,6 +506,35 @@ def test_an_epoch_opened_while_a_writer_runs_is_seen_by_it(
     open_epoch(operator, NATIONAL, 1, "other")
     idle.catch_up()
     assert feed_of(log_dsn).last == Place(3, len(week(3)))
+
+
+def test_epochs_opened_in_the_middle_of_pages_lose_and_double_nothing(
+    log_dsn: str, event_log: EventLog, open_writer: OpenWriter, operator: psycopg.Connection[Any]
+) -> None:
+    """A writer at work on pages of two, and an operator who opens forty epochs at places drawn by chance."""
+    history, chance, done = week(60), Random(5), threading.Event()
+    end = store(event_log, history)
+    writer = open_writer(page_size=2)
+
+    def write() -> None:
+        while not done.is_set():
+            writer.step()
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    try:
+        for _ in range(40):
+            written = chance.randint(0, 8)
+            until(lambda least=written: feed_of(log_dsn).sequence >= least or feed_of(log_dsn).position == end)  # type: ignore[misc]
+            last = feed_of(log_dsn).sequence
+            open_epoch(operator, NATIONAL, chance.randint(max(0, last - 5), last), "other")
+    finally:
+        done.set()
+        thread.join()
+    writer.catch_up()
+    told = [each for each in stored(log_dsn) if read_message(each).type != "ma.forsa.feed.epoch-opened.v1"]
+    assert feed_of(log_dsn).epoch == 41
+    assert renumbered(told) == renumbered(expected(history, moments(log_dsn)))
 
 
 def test_an_epoch_opens_where_the_feed_is_stopped(

@@ -135,6 +135,9 @@ def test_the_projector_says_how_far_each_view_is_and_ends_when_asked(
     assert value_of(text, "forsa_database_up") == 1
     assert value_of(text, "forsa_view_lag_seconds") == 0
     assert text.count("forsa_view_parked_streams{") == len(ALL_VIEWS)
+    until(lambda: value_of(asked(port), "forsa_feed_position") > 0)
+    figures = ("lag_events", "stopped", "epoch")
+    assert [value_of(text, f"forsa_feed_{each}", feed="entraide-nationale") for each in figures] == [0, 0, 1]
     with psycopg.connect(log_dsn, autocommit=True) as connection:
         connection.execute(
             "insert into records.parked (view, version, stream, position, exception)"
