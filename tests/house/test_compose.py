@@ -21,6 +21,7 @@ from domain.partner_receipts import RECEIPTS_TOPIC
 from runtime import embedded_postgres, kafka_jars
 from runtime.settings import KNOWN
 from tests.house import kafka
+from tests.architecture.source import SHIPPED
 from tests.house.compose import ROOT, SERVICES, Service, free_port
 from tests.runtime.forsa_run import until
 
@@ -175,6 +176,11 @@ def topics_at(address: str) -> set[str]:
 @pytest.mark.parametrize("name", OURS)
 def test_every_setting_of_a_service_is_one_we_read(name: str) -> None:
     assert set(SERVICES[name]["environment"]) <= KNOWN
+
+
+def test_the_image_has_every_package_that_ships() -> None:
+    sent = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    assert set(SHIPPED) | {"requirements.txt", "LICENSE"} == sent
 
 
 def test_every_service_is_started_here() -> None:
