@@ -20,8 +20,8 @@ from domain.partner_feed import TOPIC
 from domain.partner_receipts import RECEIPTS_TOPIC
 from runtime import embedded_postgres, kafka_jars
 from runtime.settings import KNOWN
-from tests.house import kafka
 from tests.architecture.source import SHIPPED
+from tests.house import kafka
 from tests.house.compose import ROOT, SERVICES, Service, free_port
 from tests.runtime.forsa_run import until
 
