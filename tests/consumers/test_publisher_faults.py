@@ -210,6 +210,18 @@ def health(publisher: PublisherProcess) -> int:
     return subprocess.run([*CLI, "health", "publisher"], env=publisher.environment, check=False).returncode
 
 
+def test_a_feed_that_is_opened_while_it_runs_is_published(
+    kafka: str, alone: FeedRows, log_dsn: str, projector_dsn: str, tmp_path: Path
+) -> None:
+    alone.write(1)
+    with PublisherProcess(kafka, projector_dsn, tmp_path / "said"):
+        until(alone.is_published, "the first feed")
+        other = FeedRows(log_dsn, f"{alone.topic}.other")
+        other.write(2)
+        until(other.is_published, "the other feed")
+    assert stored_in(kafka, other.topic) == other.all
+
+
 def test_publishing_names_the_setting_it_lacks(projector_dsn: str) -> None:
     environment = clean_environment() | {"FORSA_DATABASE_URL": projector_dsn}
     ended = subprocess.run([*CLI, "publish"], env=environment, check=False, capture_output=True, text=True)
