@@ -223,7 +223,7 @@ def test_what_an_ended_release_left_is_retired_and_what_another_tends_is_kept(
 def test_a_token_a_role_proves_the_login_of_a_worker_who_holds_it(seeded: Forsa, capsys: Printed) -> None:
     assert main(["token", "--all", "--json"]) == 0
     tokens = json.loads(capsys.readouterr().out)
-    assert len(tokens) == 13
+    assert len(tokens) == 14
     verifier = development_issuer(seeded.settings).verifier()
     for role, token in tokens.items():
         login = verifier.verify(token)
