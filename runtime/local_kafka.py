@@ -58,7 +58,10 @@ SETTINGS: Final[Mapping[str, str]] = {
     "broker.session.timeout.ms": "3000",
     "broker.heartbeat.interval.ms": "500",
 }
-WHEEL_LACKS: Final = "the wheel's broker keeps nothing over a restart, compacts nothing, and makes no topic anew"
+WHEEL_LACKS: Final = (
+    "the wheel's broker keeps nothing over a restart, compacts nothing, takes any number of copies for one, and says"
+    " wrongly where a topic ends"
+)
 
 _log = logging.getLogger(__name__)
 

@@ -64,6 +64,7 @@ def test_a_missing_topic_is_made_to_keep_everything(kafka: str, topic: str) -> N
     ensure_topic(development(kafka), topic)
 
 
+@pytest.mark.usefixtures("apache_kafka")
 def test_more_replicas_than_brokers_is_refused(kafka: str, topic: str) -> None:
     with pytest.raises(TopicRefused, match=r"topic-not-made: .* 3 replicas .*FORSA_KAFKA_REPLICATION"):
         ensure_topic(Broker(bootstrap=kafka), topic)
@@ -145,6 +146,7 @@ def agreed(kafka: str, rows: FeedRows) -> int:
         return agreed_until(development(kafka), rows.topic, FeedTable(connection, rows.feed))
 
 
+@pytest.mark.usefixtures("apache_kafka")
 def test_a_topic_ahead_of_a_restored_table_is_refused_and_names_the_next_act(
     kafka: str, rows: FeedRows, projector_dsn: str
 ) -> None:
@@ -157,6 +159,7 @@ def test_a_topic_ahead_of_a_restored_table_is_refused_and_names_the_next_act(
     assert agreed(kafka, rows) == 42
 
 
+@pytest.mark.usefixtures("apache_kafka")
 def test_a_restored_table_that_has_gone_on_is_refused(kafka: str, rows: FeedRows, projector_dsn: str) -> None:
     rows.restore(42)
     rows.write(20, MOMENT.replace(hour=11))
@@ -167,6 +170,7 @@ def test_a_restored_table_that_has_gone_on_is_refused(kafka: str, rows: FeedRows
     assert len(stored_in(kafka, rows.topic)) == 50
 
 
+@pytest.mark.usefixtures("apache_kafka")
 def test_a_new_epoch_goes_on_behind_what_the_topic_has(kafka: str, rows: FeedRows, projector_dsn: str) -> None:
     told = rows.all
     rows.restore(42)
@@ -179,6 +183,7 @@ def test_a_new_epoch_goes_on_behind_what_the_topic_has(kafka: str, rows: FeedRow
     assert rows.progress().refused is None
 
 
+@pytest.mark.usefixtures("apache_kafka")
 def test_an_epoch_that_ends_where_topic_and_table_differ_is_refused(
     kafka: str, rows: FeedRows, projector_dsn: str
 ) -> None:
@@ -190,6 +195,7 @@ def test_an_epoch_that_ends_where_topic_and_table_differ_is_refused(
     assert "differ in message 1/45" in str(rows.progress().refused)
 
 
+@pytest.mark.usefixtures("apache_kafka")
 def test_a_table_restored_to_before_its_epoch_is_behind_the_topic(
     kafka: str, rows: FeedRows, projector_dsn: str
 ) -> None:
@@ -212,6 +218,7 @@ def test_a_topic_that_was_made_anew_is_filled_again(kafka: str, rows: FeedRows, 
     assert stored_in(kafka, rows.topic) == rows.all
 
 
+@pytest.mark.usefixtures("apache_kafka")
 def test_a_topic_made_anew_under_a_running_publisher_is_filled_again(
     kafka: str, rows: FeedRows, projector_dsn: str
 ) -> None:
