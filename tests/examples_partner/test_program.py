@@ -38,7 +38,9 @@ def read_once(program: Program) -> Program:
     return program
 
 
-def test_over_http_it_reads_to_the_end_from_the_start_and_from_the_snapshot(start: Start, rows: FeedRows) -> None:
+def test_over_http_it_reads_to_the_end_from_the_start_and_from_the_snapshot(
+    start: Start, rows: FeedRows, served: Served, token: str
+) -> None:
     rows.tell(lives(Random(1), 1_200))
     whole = read_once(start("whole", "--once", "--from", "start"))
     short = read_once(start("short", "--once"))
@@ -50,6 +52,9 @@ def test_over_http_it_reads_to_the_end_from_the_start_and_from_the_snapshot(star
         read_once(start(each.database.parent.name, "--once"))
         assert each.held() == register_of(rows.all_rows())
         assert each.buried() == []
+        assert "no receipt" not in each.said()
+    (partner,) = served.get(f"/v1/feeds/{NATIONAL}/receipts", token).json()["items"]
+    assert (partner["place"], partner["lag_events"]) == ("1/1230", 0)
 
 
 def test_kafka_and_http_give_the_same_ids_contents_and_register(
