@@ -7,10 +7,10 @@ import logging
 import secrets
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from bench.prove import controls
 from bench.prove.report import OUT, Check, Control, Report, show
@@ -20,14 +20,20 @@ from bench.prove.world import World
 PROOFS: Final = {
     "kills": "kills.prove",
     "erasures": "erasures.prove",
+    "feeds": "feeds.prove",
 }
+# Name → module.function, called (world, seed=…) → Control: beside those of `controls.PLANS`.
+CONTROLS: Final = {
+    "progress_before_ack": "feeds.control",
+}
+NAMES: Final = (*PROOFS, *controls.PLANS, *CONTROLS)
 
 
 def main(arguments: list[str]) -> int:
     """The exit code of a run."""
     parser = argparse.ArgumentParser(prog="python -m bench.prove", description=__doc__)
     parser.add_argument("size", nargs="?", choices=["full", "quick"], default="full")
-    parser.add_argument("--only", action="append", choices=[*PROOFS, *controls.PLANS], help="a proof or a control")
+    parser.add_argument("--only", action="append", choices=NAMES, help="a proof or a control")
     parser.add_argument("--seed", type=int, help="of another run, to draw the same kills and commands")
     parser.add_argument("--directory", type=Path, default=Path("var/prove"), help="emptied first; logs stay in it")
     parser.add_argument("--out", type=Path, default=OUT)
@@ -38,7 +44,7 @@ def main(arguments: list[str]) -> int:
     began = time.monotonic()
     world = World(given.directory.resolve())
     try:
-        checks, reds = _run(world, given.only or [*PROOFS, *controls.PLANS], quick=given.size == "quick", seed=seed)
+        checks, reds = _run(world, given.only or NAMES, quick=given.size == "quick", seed=seed)
     finally:
         world.close()
     report = Report(seed=seed, seconds=round(time.monotonic() - began, 1), checks=checks, controls=reds)
@@ -46,22 +52,24 @@ def main(arguments: list[str]) -> int:
     return int(not report.holds)
 
 
-def _run(world: World, names: list[str], *, quick: bool, seed: int) -> tuple[dict[str, Check], dict[str, Control]]:
+def _run(world: World, names: Sequence[str], *, quick: bool, seed: int) -> tuple[dict[str, Check], dict[str, Control]]:
     checks: dict[str, Check] = {}
     reds: dict[str, Control] = {}
     for name in names:
         began = time.monotonic()
         if name in PROOFS:
-            checks |= _proof(name)(world, quick=quick, seed=seed)
+            checks |= _found(PROOFS[name])(world, quick=quick, seed=seed)
+        elif name in CONTROLS:
+            reds[name] = _found(CONTROLS[name])(world, seed=seed)
         else:
             reds[name] = controls.run(world, name, seed)
         print(f"{name}: {time.monotonic() - began:.0f} s", flush=True)
     return checks, reds
 
 
-def _proof(name: str) -> Callable[..., dict[str, Check]]:
-    module, function = PROOFS[name].split(".")
-    found: Callable[..., dict[str, Check]] = getattr(import_module(f"bench.prove.{module}"), function)
+def _found(named: str) -> Callable[..., Any]:
+    module, function = named.split(".")
+    found: Callable[..., Any] = getattr(import_module(f"bench.prove.{module}"), function)
     return found
 
 

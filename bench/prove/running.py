@@ -43,19 +43,22 @@ class Running:
     whoever waits here (`until`), the way `forsa run` does it.
     """
 
-    def __init__(self, copy: Copy, commands: Mapping[str, Sequence[str]] = COMMANDS) -> None:
-        """commands: what to run as web server and as projector."""
+    def __init__(
+        self, copy: Copy, commands: Mapping[str, Sequence[str]] = COMMANDS, variables: Mapping[str, str] | None = None
+    ) -> None:
+        """commands: what to run as web server, as projector, and beside them. variables: more of them for all."""
         self.copy = copy
-        self.port = _free_port()
+        self._more = {"FORSA_PORT": str(free_port()), **(variables or {})}
+        self.port = int(self._more["FORSA_PORT"])
         self._commands = commands
         self._connection: psycopg.Connection[tuple[object, ...]] | None = None
-        self.children = {name: self._start(name) for name in (WEB, PROJECTOR)}
+        self.children = {name: self._start(name) for name in commands}
         self.deaths: list[str] = []  # of children that nobody here killed
 
     def _start(self, name: str) -> Child:
         kept = {key: text for key, text in os.environ.items() if not key.startswith("FORSA_") and key != "DATABASE_URL"}
         # Four clients speak for three logins: no limit, since it is not what is proved here.
-        more = {"FORSA_PORT": str(self.port), "FORSA_LOG_FORMAT": "json", "FORSA_RATE_PER_SECOND": "0"}
+        more = {"FORSA_LOG_FORMAT": "json", "FORSA_RATE_PER_SECOND": "0", **self._more}
         # The shell only opens the log and becomes the process itself, so its pid is the process's.
         logged = ["sh", "-c", 'exec "$@" >> "$0" 2>&1', str(self.copy.directory / f"{name}.log")]
         return Child(name, [*logged, *self._commands[name]], {**kept, **self.copy.variables, **more})
@@ -120,7 +123,7 @@ class Running:
         return int(str(row[0])) if row else -1
 
     def stop(self) -> None:
-        """Both processes were asked to end and have ended."""
+        """All processes were asked to end and have ended."""
         end_all(list(self.children.values()))
 
     def __enter__(self) -> Self:
@@ -151,7 +154,8 @@ def _living_child_of(process: Path) -> int:
     return 0
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port nobody listened on a moment ago."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,7 +26,7 @@ from runtime.wiring import compose
 
 TEMPLATE: Final = "prove_world"
 MARK: Final = "of-make-prove"  # a directory that bears it may be emptied
-ROLES: Final = ("caseworker", "coordinator", "educator")
+ROLES: Final = ("caseworker", "coordinator", "educator", "partner")
 CENTRE_ID: Final[UUID] = CENTRE
 CONVENTION_ID: Final[UUID] = CONVENTION
 
@@ -83,11 +83,23 @@ class World:
     @contextmanager
     def copy(self, name: str) -> Iterator[Copy]:
         """A log and its keys, as the world was told, dropped afterwards."""
-        self._run(*(_create(each) for each in (name, f"{name}_keys")))
+        self._run(_create(name, TEMPLATE), _create(f"{name}_keys", f"{TEMPLATE}_keys"))
         try:
             yield Copy(self, name)
         finally:
             self._run(*(_drop(each) for each in (name, f"{name}_keys")))
+
+    @contextmanager
+    def backup(self, copy: Copy) -> Iterator[Callable[[], None]]:
+        """The copy's databases are kept as they are now; called, it restores them. Nobody may be connected to them."""
+        kept = {each: f"{each}_kept" for each in (copy.name, f"{copy.name}_keys")}
+        self._run(*(_create(there, here) for here, there in kept.items()))
+        try:
+            yield lambda: self._run(
+                *(step for here, there in kept.items() for step in (_drop(here), _create(here, there)))
+            )
+        finally:
+            self._run(*map(_drop, kept.values()))
 
     def _run(self, *statements: sql.Composed) -> None:
         with psycopg.connect(self.server.url(), autocommit=True) as connection:
@@ -119,8 +131,7 @@ def _emptied(directory: Path) -> IO[str]:
     return lock
 
 
-def _create(name: str) -> sql.Composed:
-    template = TEMPLATE + ("_keys" if name.endswith("_keys") else "")
+def _create(name: str, template: str) -> sql.Composed:
     return sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(template))
 
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from bench.prove.__main__ import PROOFS
+from bench.prove.__main__ import CONTROLS, PROOFS
 from bench.prove.controls import PLANS
 from bench.prove.report import Check, Control, Report
 from tests.runtime.forsa_run import ROOT, clean_environment, processes_in
 
 
-@pytest.mark.parametrize("names", [*([name] for name in PROOFS), list(PLANS)], ids=[*PROOFS, "controls"])
+@pytest.mark.parametrize("names", [*([name] for name in PROOFS), [*PLANS, *CONTROLS]], ids=[*PROOFS, "controls"])
 def test_nothing_is_lost_and_every_broken_variant_is_seen(tmp_path: Path, names: list[str]) -> None:
     out, directory = tmp_path / "prove.json", tmp_path / "prove"
     done = subprocess.run(
@@ -31,9 +31,10 @@ def test_nothing_is_lost_and_every_broken_variant_is_seen(tmp_path: Path, names:
     assert processes_in(directory) == []
 
 
-def test_the_four_controls_of_the_issue_are_there() -> None:
-    assert PLANS.keys() == {
+def test_every_control_is_there() -> None:
+    assert PLANS.keys() | CONTROLS.keys() == {
         "synchronous_commit_off", "key_after_append", "tracking_before_rows", "command_id_not_stored",
+        "progress_before_ack",
     }  # fmt: skip
 
 
