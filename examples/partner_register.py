@@ -53,7 +53,7 @@ from typing import Any, Final, NamedTuple
 
 PAGE, WAIT_SECONDS = 500, 20  # messages asked for at once; how long Forsa holds a request back while there are none
 RECEIPT_SECONDS, NO_RECEIPT_SECONDS = 5, 60  # between two receipts, at least; after one that did not arrive
-LONGEST_PAUSE_SECONDS: Final = 5  # between two tries while Forsa or the broker is away
+PAUSES: Final = (0.25, 0.5, 1, 2)  # seconds between tries while Forsa or the broker is away; the last one from then on
 NATIONAL: Final = "entraide-nationale"
 RECEIPTS_TOPIC: Final = "forsa.diploma.receipts.v1"
 EPOCH_OPENED: Final = "ma.forsa.feed.epoch-opened.v1"
@@ -445,7 +445,7 @@ def kafka_settings(bootstrap: str) -> dict[str, Any]:
     """Of a consumer or a producer. KAFKA_CA_FILE in the environment: TLS; KAFKA_USER, KAFKA_PASSWORD: SCRAM too."""
     logging.getLogger("kafka").setLevel(logging.CRITICAL)  # this program says itself what is away
     settings: dict[str, Any] = {"bootstrap_servers": bootstrap.split(","), "reconnect_backoff_max_ms": 500}
-    settings |= {"request_timeout_ms": 5_000, "bootstrap_timeout_ms": 5_000}
+    settings |= {"request_timeout_ms": 3_000, "bootstrap_timeout_ms": 2_000}
     authority, user = os.environ.get("KAFKA_CA_FILE"), os.environ.get("KAFKA_USER")
     if authority:
         settings |= {"security_protocol": "SASL_SSL" if user else "SSL", "ssl_cafile": authority}
@@ -465,11 +465,12 @@ def follow(read: Callable[[], None], *, once: bool) -> None:
         except Away as away:
             if once:
                 raise
+            if time.monotonic() - began > 10:  # it had been well
+                tries, said = 0, ""
             if str(away) != said:
                 say(f"{away}; trying again")
-            tries = 0 if time.monotonic() - began > LONGEST_PAUSE_SECONDS else tries + 1
-            said = str(away) if tries else ""
-        time.sleep(min(0.25 * 2**tries, LONGEST_PAUSE_SECONDS))
+            tries, said = tries + 1, str(away)
+        time.sleep(PAUSES[min(tries, len(PAUSES)) - 1])
 
 
 def say(text: str) -> None:

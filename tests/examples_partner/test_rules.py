@@ -26,6 +26,7 @@ from examples.partner_register import (
     Reader,
     Register,
     Stop,
+    follow,
     message_of,
     message_of_record,
 )
@@ -303,6 +304,22 @@ def test_a_forsa_that_tells_the_last_message_otherwise_is_found_out(register: Re
     with pytest.raises(Stop, match="a person who looks"):
         reader_of(register, Answers(told)).over_http(once=True)
     assert buried(register) == [(f"{NATIONAL}/1/5", "changed-content")]
+
+
+def test_an_outage_of_hours_is_said_once_and_outlived(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr("time.sleep", pauses.append)
+
+    def read() -> None:
+        if len(pauses) < 5_000:
+            raise Away("the broker")
+
+    follow(read, once=False)
+    assert pauses[:4] == [0.25, 0.5, 1, 2]
+    assert {*pauses[4:]} == {2}
+    assert capsys.readouterr().err.count("the broker; trying again") == 1
 
 
 def arrivals(new: list[bytes], old: list[bytes], chance: random.Random) -> Iterator[list[bytes]]:
