@@ -28,7 +28,7 @@ from domain.partner_feed import NATIONAL, diploma_after, message_of
 from domain.sealed import clear
 
 MESSAGES: Final = 20_000
-TURNS: Final = 5
+TURNS: Final = 3
 
 
 def measure(place: Place) -> dict[str, Figure]:
