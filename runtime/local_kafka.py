@@ -59,8 +59,8 @@ SETTINGS: Final[Mapping[str, str]] = {
     "broker.heartbeat.interval.ms": "500",
 }
 WHEEL_LACKS: Final = (
-    "the wheel's broker keeps nothing over a restart, compacts nothing, takes any number of copies for one, and says"
-    " wrongly where a topic ends"
+    "the wheel's broker keeps nothing over a restart, compacts nothing, takes any number of copies for one, says"
+    " wrongly where a topic ends, and knows no idempotent producer"
 )
 
 _log = logging.getLogger(__name__)

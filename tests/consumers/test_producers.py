@@ -28,6 +28,7 @@ def record(name: str, size: int = 10) -> Record:
     return Record(name.encode(), b"x" * size, [])
 
 
+@pytest.mark.usefixtures("apache_kafka")
 def test_what_follows_a_batch_that_failed_never_leaves(
     kafka: str, small_topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -44,6 +45,7 @@ def test_what_follows_a_batch_that_failed_never_leaves(
     assert [each.key for each in records_in(kafka, small_topic)] == [b"first"]
 
 
+@pytest.mark.usefixtures("apache_kafka")
 def test_an_acknowledgement_that_does_not_come_is_missed(kafka: str, topic: str) -> None:
     with closing(OneTopicProducer(development(kafka), topic)) as producer, pytest.raises(Missed):
         producer.send([record("to no topic")]).acknowledged()

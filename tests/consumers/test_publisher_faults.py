@@ -90,6 +90,7 @@ def test_a_second_publisher_stands_by_and_takes_over(
     assert stored_in(kafka, alone.topic) == alone.all
 
 
+@pytest.mark.usefixtures("apache_kafka")
 def test_whoever_finds_progress_moved_by_another_begins_anew(
     kafka: str, topic: str, log_dsn: str, projector_dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -110,6 +111,7 @@ def test_whoever_finds_progress_moved_by_another_begins_anew(
     assert stored_in(kafka, topic) == [*rows.all, *rows.all[3:]]
 
 
+@pytest.mark.usefixtures("apache_kafka")
 def test_a_lost_session_is_opened_again(kafka: str, topic: str, log_dsn: str, projector_dsn: str) -> None:
     rows = FeedRows(log_dsn, topic)
     with publishing(projector_dsn, development(kafka), rows), rows_coming(rows):
