@@ -28,7 +28,7 @@ from domain.partner_feed import NATIONAL, diploma_after, message_of
 from domain.sealed import clear
 
 MESSAGES: Final = 20_000
-TURNS: Final = 3
+TURNS: Final = 5
 
 
 def measure(place: Place) -> dict[str, Figure]:
@@ -50,9 +50,10 @@ def measure(place: Place) -> dict[str, Figure]:
                 began = time.perf_counter()
                 what(topic)
                 rates[kind].append(MESSAGES / (time.perf_counter() - began))
-    plain, ours = (median(rates[kind][1:]) for kind in ("plain", "ours"))
-    note = f"{ours:,.0f} messages/s of {plain:,.0f} by the client alone"
-    return {"publish_ratio": Figure(value=ours / plain, unit="× plain", target=0.7, note=note)}
+    plain, ours = (rates[kind][1:] for kind in ("plain", "ours"))
+    note = f"{median(ours):,.0f} messages/s of {median(plain):,.0f} by the client alone"
+    value = median([mine / limit for mine, limit in zip(ours, plain, strict=True)])  # a turn's two share one mood
+    return {"publish_ratio": Figure(value=value, unit="× plain", target=0.7, note=note)}
 
 
 def _publish(place: Place, cluster: Broker, topic: str) -> None:
