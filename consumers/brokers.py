@@ -9,6 +9,8 @@ import msgspec
 from kafka.errors import KafkaError
 from kafka.net.compat import KafkaNetClient
 
+from consumers.header_names import read_any_names
+
 C = TypeVar("C")  # KafkaConsumer, KafkaProducer or KafkaAdminClient
 
 BOOTSTRAP_MS: Final = 2_000  # to the first answer of any broker
@@ -40,6 +42,7 @@ class Broker(msgspec.Struct, frozen=True, kw_only=True):
 
         kafka-python's own constructors do, at each attempt.
         """
+        read_any_names()
         begun: list[KafkaNetClient] = []
 
         def net_client(**given: Any) -> KafkaNetClient:
