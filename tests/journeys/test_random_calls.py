@@ -200,6 +200,13 @@ def area_of(holder: Holder) -> set[str]:
     return set()
 
 
+def reviews_at(holder: Holder, org: UUID) -> bool:
+    """Whether this worker reviews the association's emergencies: they act for it, or have its place in their scope."""
+    provinces = {place.province for place in PLACES.values() if ident(place.association) == org}
+    above = any(holder.scope_id in (each, REGION[each]) for each in provinces)
+    return holder.role in REVIEWS_THEM and (holder.org == org or holder.scope == "national" or above)
+
+
 def is_theirs(holder: Holder, story: Story) -> bool:
     """Whether this worker may act on the learner."""
     if holder.scope == "convention" or holder.role == "auditor":
@@ -390,8 +397,7 @@ class Caller:
         if org is not None and any(
             each == story for _, each in self.told[org]
         ):  # who may review it reads whom it was on
-            return any(each.role in REVIEWS_THEM and (each.org == org or each.scope == "national")
-                       for each in worker.grants)  # fmt: skip
+            return any(reviews_at(each, org) for each in worker.grants)
         is_history = any(each in path for each in ("/timeline", "/audit", "/events", "/subject-file"))
         return not is_history and any(is_asked(each, story) for each in worker.grants)
 
