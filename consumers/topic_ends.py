@@ -99,6 +99,7 @@ def agreed_end(broker: Broker, topic: str, table: Table) -> End:
             raise _ahead(topic, table, last.place)
         elif table.message(last.place) != stored:
             raise _diverged(topic, table, last.place)
+        _refuse_forged(tail, table, topic)
         return End(last.place, reader.end)
 
 
@@ -128,10 +129,18 @@ def _told(record: Any, feed: str, topic: str) -> Told:
     """A record's message. Raises TopicRefused for one that is not of this feed."""
     for told in _ours([record], feed):
         return told
-    said = f"topic {topic} holds at offset {record.offset} a message that is not of feed {feed}: nobody else may write"
-    raise TopicRefused(
-        "foreign-message", f"{said} to it. Next: `{DELETE} --topic {topic}`; it is made anew and all is sent again"
-    )
+    raise _foreign(topic, f"at offset {record.offset} a message that is not of feed {feed}")
+
+
+def _refuse_forged(tail: list[Told], table: Table, topic: str) -> None:
+    """What came before the last message is as the table has it too. Raises TopicRefused.
+
+    No restore leaves it otherwise: ids are told anew from some place on, up to the last.
+    """
+    ends = {epoch: table.end_of(epoch) or 0 for epoch in {message.place.epoch for _, message in tail}}
+    for stored, message in tail:
+        if message.place.sequence <= ends[message.place.epoch] and table.message(message.place) != stored:
+            raise _foreign(topic, f"another message than the table's under the id {message.place}")
 
 
 def _ours(records: Iterable[Any], feed: str) -> Iterator[Told]:
@@ -156,6 +165,13 @@ def _refuse_other(place: Place, tail: list[Told], chunks: Iterator[list[Any]], t
         if (records := next(chunks, None)) is None:
             return  # it begins after this place: behind, filled again
         told = _ours(records, table.feed)
+
+
+def _foreign(topic: str, what: str) -> TopicRefused:
+    said = f"topic {topic} holds {what}: nobody else may write to it"
+    return TopicRefused(
+        "foreign-message", f"{said}. Next: `{DELETE} --topic {topic}`; it is made anew and all is sent again"
+    )
 
 
 def _ahead(topic: str, table: Table, place: Place) -> TopicRefused:

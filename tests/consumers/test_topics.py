@@ -248,6 +248,42 @@ def test_a_record_that_is_no_message_is_refused(kafka: str, rows: FeedRows, proj
         until(lambda: rows.is_refused("foreign-message"), "the refusal")
 
 
+def forged(stored: bytes) -> bytes:
+    """The same message, but its diploma is annulled."""
+    assert b'"in_force"' in stored
+    return stored.replace(b'"in_force"', b'"annulled"')
+
+
+def test_another_message_under_an_id_of_ours_is_refused(kafka: str, rows: FeedRows, projector_dsn: str) -> None:
+    """Also where it is not the last one of the topic."""
+    send(kafka, rows.topic, [forged(rows.all[29]), rows.all[49]])
+    rows.write(1)
+    with publishing(projector_dsn, development(kafka), rows):
+        until(lambda: rows.is_refused("foreign-message"), "the refusal")
+    assert "under the id 1/30" in str(rows.progress().refused)
+
+
+def test_what_a_stranger_writes_while_we_publish_is_found_with_the_next_message(
+    kafka: str, rows: FeedRows, projector_dsn: str
+) -> None:
+    with publishing(projector_dsn, development(kafka), rows) as publisher:
+        until(lambda: publisher.figures.producers, "publishing")
+        send(kafka, rows.topic, [forged(rows.all[29])])
+        rows.write(1)
+        until(lambda: rows.is_refused("foreign-message"), "the refusal")
+
+
+def test_a_late_copy_while_we_publish_is_looked_at_and_no_more(kafka: str, rows: FeedRows, projector_dsn: str) -> None:
+    with publishing(projector_dsn, development(kafka), rows) as publisher:
+        until(lambda: publisher.figures.producers, "publishing")
+        send(kafka, rows.topic, rows.all[40:44])
+        rows.write(1)
+        until(lambda: publisher.figures.producers == 2, "a fresh producer")
+        rows.write(1)
+        until(rows.is_published, "the row")
+    assert [each for each in stored_in(kafka, rows.topic) if each in rows.all[50:]] == rows.all[50:]
+
+
 def test_a_late_copy_of_what_was_sent_is_no_reason_to_send_again(
     kafka: str, rows: FeedRows, projector_dsn: str
 ) -> None:
