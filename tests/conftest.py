@@ -228,12 +228,17 @@ def topic() -> str:
     return f"test.{uuid.uuid4()}"
 
 
-@pytest.fixture
-def own_kafka(tmp_path: Path) -> Iterator[LocalKafka]:
-    """A running broker of the test's own, to stop, kill and pause: Apache Kafka, on the same port and data again."""
-    broker = LocalKafka(tmp_path / "kafka")
+@pytest.fixture(scope="session")
+def _own_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalKafka]:
+    broker = LocalKafka(tmp_path_factory.mktemp("kafka"))
     if broker.lack:
         (pytest.fail if CI else pytest.skip)(f"{WHEEL_LACKS}; {broker.lack}")
-    broker.start()
     yield broker
     broker.kill()
+
+
+@pytest.fixture
+def own_kafka(_own_kafka: LocalKafka) -> LocalKafka:
+    """A running broker that no other test uses now, to stop, kill and pause: Apache Kafka, its port and data kept."""
+    _own_kafka.resume()
+    return _own_kafka if _own_kafka.is_running else _own_kafka.start()

@@ -16,6 +16,7 @@ import projections
 from domain.sealed import tag_of
 from domain.streams import EVENTS, KINDS
 from projections import ALL_VIEWS, audit_trail, diploma_register, entries, learner_directory, learner_record, timeline
+from projections.changes import CHANGES
 from projections.copying import copy_bytes, stream_place, types
 from projections.view import EntryView, StreamView, View
 from runtime.store import EventLog
@@ -125,7 +126,7 @@ def test_every_tag_that_changes_something_says_what() -> None:
         "learner.erasure-requested", "learner.erasure-refused", "learner.personal-data-erased",
         "learner.hold-placed", "learner.hold-lifted",
     }  # fmt: skip
-    assert {tag for tag, event_class in EVENTS.items() if event_class not in entries.CHANGES} == adding
+    assert {tag for tag, event_class in EVENTS.items() if event_class not in CHANGES} == adding
 
 
 VALUES: Final[dict[str, list[Any]]] = {
