@@ -306,7 +306,7 @@ class Forsa:
 
     def receipt(self, place: Place) -> None:
         """Forsa knows that we keep everything up to this place; told twice, it knows it once."""
-        self._asked(f"{self._url}/receipts", place._asdict(), key=f"{self.feed}/{place}")
+        self._asked(f"{self._url}/receipts", place._asdict(), key=f"{self.feed}/{place}", seconds=5)
 
     def _asked(self, url: str, body: Any = None, key: str = "", seconds: int = 30) -> tuple[Any, Mapping[str, str]]:
         headers = {"Authorization": f"Bearer {self._token()}", "Accept-Language": "en"}
