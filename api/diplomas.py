@@ -105,7 +105,9 @@ def _sight(parts: Parts, row: RegisteredDiploma, standing: Standing) -> Sight | 
 
 def _is_told(parts: Parts, held: Held, diploma: UUID) -> bool:
     """Whether a partner is told of it: national ones of every diploma, a region's of those on the region's feed."""
-    return held.scope == "national" or feed_name(held.scope_id) in parts.feeds.telling_of(diploma)
+    if held.scope == "region":
+        return feed_name(held.scope_id) in parts.feeds.telling_of(diploma)
+    return held.scope == "national"
 
 
 def _asked_delegation() -> UUID:

@@ -21,7 +21,7 @@ from api.blueprint import ForsaBlueprint
 from api.feed_waiting import FeedWaits
 from api.forms import read_uuid
 from api.parts import Parts
-from api.permissions import roles_of, sender
+from api.permissions import ask_again, roles_of, sender
 from api.problems import NOT_MODIFIED, OK, RETRY_SECONDS, RULE, Finding, Problem, bad_parameter
 from api.reference import MOST_MESSAGES, MOST_WAIT_SECONDS, USUAL_MESSAGES
 from domain.access import covers_place
@@ -104,6 +104,9 @@ def get_feed(parts: Parts, waits: FeedWaits, feed: str) -> Response:
     if after > last:
         raise _behind("after", after, last)
     found = waits.messages(sender().worker, feed, after, limit, seconds)
+    if seconds:  # half a minute may have passed
+        ask_again(parts)
+        feed_of(parts, feed)
     rows = found or []
     place = read_message(rows[-1]).place if rows else after
     response = Response(b"[" + b",".join(rows) + b"]", OK, mimetype=BATCH)

@@ -154,9 +154,18 @@ def sender() -> Sender:
     return found
 
 
+def ask_again(parts: Parts) -> None:
+    """Whoever sent this request, and has waited since, may still: by their token and their grants as of now."""
+    g.sender = _let_in(parts, _worker(parts), roles_of(request.endpoint or ""))
+
+
 def _sender(parts: Parts, roles: Sequence[str]) -> Sender:
     g.worker = worker = _worker(parts)
     take_turn(parts, worker)  # before anything is asked of the log: a refusal costs a turn too
+    return _let_in(parts, worker, roles)
+
+
+def _let_in(parts: Parts, worker: UUID, roles: Sequence[str]) -> Sender:
     grants = tuple(parts.grants_of(worker, _written()))
     wanted = request.headers.get("X-Forsa-Role")
     if wanted is not None and wanted not in code_list("role").codes:
