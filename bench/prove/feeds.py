@@ -37,6 +37,7 @@ PARTNER: Final = "partner"
 PUBLISH: Final = (*FORSA, "publish")
 EXAMPLE: Final = Path(__file__).parents[2] / "examples" / "partner_register.py"
 BEFORE: Final = 20  # messages read before the backup, and again before the first strike
+MEANWHILE: Final = 10  # messages written after the restore, before an operator has read the refusal
 AFTER: Final = 40  # messages read in the epoch after the restore
 OVERLAP: Final = 0.1  # how often the next strike does not wait until the last one is over
 PAUSES_SECONDS: Final = (0.5, ACK_SECONDS + 1.0)  # of a broker
@@ -52,6 +53,7 @@ select count(*) from forsa_events e where {PUBLIC_EVENTS} and not exists (
 """
 WRITTEN: Final = "select epoch, sequence from records.feeds where feed = %s"
 PUBLISHED: Final = "select epoch, sequence from records.feed_published where feed = %s"
+STANDS_UNTIL: Final = "select stands_until from records.feed_epochs where feed = %s and epoch = %s"
 REFUSED: Final = "select coalesce(refused, '') from records.feed_published where feed = %s"
 END: Final = "select coalesce(max(notification_id), 0) from forsa_events"
 
@@ -129,13 +131,21 @@ class Stage:
         epoch, sequence = self.written()
         self.running.until(lambda: self.read() >= (epoch, sequence + count), f"{count} messages read")
 
-    def settle(self) -> None:
-        """All that was told is written, published, read, and in the views."""
-        until = self.running.until
-        until(lambda: not self.untold(), "every event is written")
-        until(lambda: self.published() == self.written(), "every message is published")
-        until(lambda: self.read() == self.written(), "every message is read")
-        until(lambda: self.running.viewed() >= self.asked(END)[0], "the views are at the log's end")
+    def settle(self) -> list[str]:
+        """All that was told is written, published, read, and in the views; or what is not so in time."""
+        ends: dict[str, Callable[[], bool]] = {
+            "every event is written": lambda: not self.untold(),
+            "every message is published": lambda: self.published() == self.written(),
+            "every message is read": lambda: self.read() == self.written(),
+            "the views are at the log's end": lambda: self.running.viewed() >= self.asked(END)[0],
+        }
+        late = []
+        for what, is_so in ends.items():
+            try:
+                self.running.until(is_so, what)
+            except NotInTime as error:
+                late.append(str(error))
+        return late
 
 
 # ── strikes ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -262,7 +272,6 @@ def _proved_under_strikes(
         with acts_under_way(copy, numbers, a_second=size.acts_a_second, seed=seed) as rate:
             stage.until_read(BEFORE)
             tally = _strike_all(stage, size, random.Random(seed))
-        stage.settle()
         a_second = rate.acts / rate.seconds
         done = ", ".join(f"{name} {count}" for name, count in sorted(tally.done.items()))
         struck = {"feed_broker_strikes": BROKER, "feed_publisher_kills": ("publisher killed",)}
@@ -285,7 +294,8 @@ def _counted(size: Size, tally: Tally, targets: Sequence[str], note: str) -> Che
 
 
 def _held_together(stage: Stage, name: str) -> dict[str, Check]:
-    """Nothing is lost between the log, the table, the topic, HTTP and the partner. The stage has settled."""
+    """Nothing is lost between the log, the table, the topic, HTTP and the partner, now that no more is told."""
+    late = stage.settle()
     standing = stage.standing()
     topic = registers.topic_found(stage.broker.bootstrap, standing)
     over_http = registers.over_http(stage.running.port, stage.copy.tokens["partner"])
@@ -296,6 +306,7 @@ def _held_together(stage: Stage, name: str) -> dict[str, Check]:
     different = registers.differing(ours, partner) + registers.differing(told, partner)
     note = f"of {len(standing)} messages in {topic.records} records; {topic.twice} twice, with the same bytes"
     return {
+        f"{name}_unsettled": Check(value=len(late), target=0, note="; ".join(late)),
         f"{name}_untold": Check(value=stage.untold(), target=0, note="public events that no message tells"),
         f"{name}_lost": Check(value=topic.lost, target=0, note=note),
         f"{name}_out_of_order": Check(value=topic.out_of_order, target=0, note="first seen after a later one"),
@@ -314,17 +325,17 @@ def _held_together(stage: Stage, name: str) -> dict[str, Check]:
 
 
 def _proved_after_restore(copy: Copy, broker: LocalKafka, numbers: Sequence[int], seed: int) -> dict[str, Check]:
-    """The database is behind its topic: the publisher says what to do, that is done, and the partner reads on."""
+    """The database is behind its topic, and goes on: the publisher says what to do; done, the partner reads on."""
     with Stage(copy, broker) as stage:
         ahead, behind = stage.read(), stage.written()
-        stage.running.until(lambda: stage.asked(REFUSED, NATIONAL)[0], "a refusal")
-        refusal = stage.asked(REFUSED, NATIONAL)[0]
-        environment = {**os.environ, **copy.variables, **stage.variables}
-        act = [*FORSA, *NEXT_ACT.split()[1:], "--yes"]
-        done = subprocess.run(act, env=environment, check=False, capture_output=True, text=True)
         with acts_under_way(copy, numbers, a_second=20.0, seed=seed + 1):
+            until = stage.running.until
+            until(lambda: stage.asked(REFUSED, NATIONAL)[0], "a refusal")
+            until(lambda: stage.written() >= (behind.epoch, behind.sequence + MEANWHILE), "messages before it is read")
+            refusal = stage.asked(REFUSED, NATIONAL)[0]
+            done = _done_as_told(stage)
             stage.until_read(AFTER)
-        stage.settle()
+        stands_until = (stage.asked(STANDS_UNTIL, NATIONAL, behind.epoch) or (-1,))[0]
         return {
             "restored_behind_topic": Check(
                 value=ahead.sequence - behind.sequence, target=BEFORE, at="least",
@@ -333,10 +344,20 @@ def _proved_after_restore(copy: Copy, broker: LocalKafka, numbers: Sequence[int]
             "restored_refused": Check(
                 value=int(refusal.startswith("topic-ahead:") and NEXT_ACT in refusal), target=1, note=refusal
             ),
-            "restored_new_epoch": Check(value=done.returncode, target=0, note=f"exit code of that command {done.stderr}"),
+            "restored_new_epoch": Check(value=done.returncode, target=0, note=f"its exit code {done.stderr}"),
+            "restored_stands_until": Check(
+                value=stands_until, target=behind.sequence, note="the last message that topic and backup agree on"
+            ),
             **_held_together(stage, "restored"),
             "restored_ended_by_themselves": Check(value=len(stage.running.deaths), target=0),
         }  # fmt: skip
+
+
+def _done_as_told(stage: Stage) -> subprocess.CompletedProcess[str]:
+    """The act that the publisher named was done, with the processes' own settings."""
+    environment = {**os.environ, **stage.copy.variables, **stage.variables}
+    act = [*FORSA, *NEXT_ACT.split()[1:], "--yes"]
+    return subprocess.run(act, env=environment, check=False, capture_output=True, text=True)
 
 
 def _times(size: Size, recoveries: Sequence[Recovery]) -> dict[str, Check]:
