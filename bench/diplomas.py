@@ -1,4 +1,4 @@
-"""Sessions whose minutes are signed, for the bench to award the diplomas of: real events, one award a command."""
+"""Sessions whose minutes are signed, for the bench to award the diplomas of: real events."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ def session_id(number: int) -> UUID:
     return uuid5(SPACE, f"session {number // CANDIDATES}")
 
 
-def award_of(number: int) -> AwardDiplomas:
-    """The command that awards this candidate's diploma."""
-    line = AwardLine(_candidate(number), f"{number:06d}/26")
+def award_of(number: int, count: int = 1) -> AwardDiplomas:
+    """The command that awards the diplomas of this candidate and those after, of one session."""
+    lines = [AwardLine(_candidate(each), f"{each:06d}/26") for each in range(number, number + count)]
     late = ReasonGiven("paper_arrived_late")
-    return AwardDiplomas(diploma_session=session_id(number), awarded_on=AWARDED_ON, awards=[line], why=late)
+    return AwardDiplomas(diploma_session=session_id(number), awarded_on=AWARDED_ON, awards=lines, why=late)
 
 
 def candidates(count: int) -> Iterator[Row]:

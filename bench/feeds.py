@@ -32,6 +32,7 @@ from bench.place import Place
 from bench.report import Figure
 from consumers.brokers import Broker
 from domain.casebook import Append, Casebook, NewEvent
+from domain.learner.diploma import DiplomaAwarded
 from domain.organisation import AccessGranted
 from domain.partner_feed import NATIONAL, TOPIC
 from domain.sealed import clear
@@ -44,6 +45,7 @@ from runtime.wiring import utc_now
 
 AWARDS: Final = 1_000
 AWARDS_A_SECOND: Final = 50
+TOGETHER: Final = 5  # awards of a command: a register is filled in by the sheet, and a slow disk still keeps the rate
 WRITERS: Final = 4
 WARM: Final = 2 * CANDIDATES  # awards before those that count
 LONGEST_SECONDS: Final = 30  # of a machine that cannot keep that rate: the note says which it kept
@@ -78,7 +80,7 @@ def broker(place: Place) -> Iterator[tuple[Broker, dict[str, str]] | None]:
 
 
 def measure(place: Place) -> dict[str, Figure]:
-    """50 awards a second through the casebook; writer and publisher are the processes an installation has.
+    """50 diplomas a second through the casebook; writer and publisher are the processes an installation has.
 
     Who reads is independent of them: a Kafka consumer, and a client of the long poll, each in a process of its own.
     """
@@ -96,7 +98,7 @@ def measure(place: Place) -> dict[str, Figure]:
             written, rate = _award(place, pipes)
             seen = [_stamps(pipe, written) for pipe in pipes]
     kafka, polled = (sorted((each[diploma] - at) * 1000 for diploma, at in written.items()) for each in seen)
-    note = f"Kafka {_spread(kafka)} ms; long poll {_spread(polled)} ms; {rate:.0f} awards/s"
+    note = f"Kafka {_spread(kafka)} ms; long poll {_spread(polled)} ms; {rate:.0f} of {AWARDS_A_SECOND} diplomas/s"
     return {"feed_p95": Figure(value=_at(kafka, 0.95), unit="ms", target=1_000, at_least=False, note=note)}
 
 
@@ -106,19 +108,20 @@ def _award(place: Place, pipes: Iterable[Connection]) -> tuple[dict[str, float],
     written = dict[str, float]()
 
     def award(number: int) -> None:
-        event: Any = book.execute(award_of(number), AGENT).events[0].event
-        written[str(event.diploma)] = time.monotonic()
+        told = book.execute(award_of(number, TOGETHER), AGENT).events
+        answered = time.monotonic()
+        written.update((str(each.event.diploma), answered) for each in told if isinstance(each.event, DiplomaAwarded))
 
     award(0)
     for pipe in pipes:
         _told(pipe)  # they have read it: whatever begins is over
-    for number in range(1, WARM):
+    for number in range(TOGETHER, WARM, TOGETHER):
         award(number)
     written.clear()
     began, free = time.monotonic(), threading.Semaphore(WRITERS)
     awards: list[Future[None]] = []
     with ThreadPoolExecutor(WRITERS) as writers:
-        for turn in range(AWARDS):
+        for turn in range(0, AWARDS, TOGETHER):
             time.sleep(max(0.0, began + turn / AWARDS_A_SECOND - time.monotonic()))
             free.acquire()  # none waits in a queue of ours
             if time.monotonic() > began + LONGEST_SECONDS:
