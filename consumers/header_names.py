@@ -14,6 +14,7 @@ from kafka.record.default_records import DefaultRecordBatch
 
 class _Text(bytes):
     def decode(self, encoding: str = "utf-8", _errors: str = "") -> str:
+        """The text, with U+FFFD for what is none."""
         return super().decode(encoding, "replace")
 
 

@@ -22,6 +22,7 @@ from domain.group import GroupIsFull
 from domain.kind import ReasonGiven
 from domain.organisation import RevokeAccess
 from projections import learner_record
+from projections.feed_writer import FeedWriter
 from projections.projector import Projector
 from runtime import appointing, doctor
 from runtime.cli import COMMANDS, main
@@ -61,6 +62,12 @@ def catch_up(forsa: Forsa) -> None:
     projector.catch_up()
     projector.close()
     keyring.close()
+
+
+def write_feeds(forsa: Forsa) -> None:
+    mapper, keyring = open_means(forsa.settings)
+    with closing(keyring), closing(FeedWriter(forsa.settings.projector_database_url, mapper)) as writer:
+        writer.catch_up()
 
 
 # ── calling ──
@@ -451,8 +458,9 @@ def projecting(seeded: Forsa) -> Iterator[Projector]:
 
 
 def test_doctor_ends_with_0_where_all_is_well_and_with_1_when_the_projector_ends(
-    durable: None, projecting: Projector, capsys: Printed
+    durable: None, seeded: Forsa, projecting: Projector, capsys: Printed
 ) -> None:
+    write_feeds(seeded)
     assert main(["doctor", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert {"settings", "fsync", "projector", "view lag", "parked rows"} <= {each["name"] for each in found}
@@ -467,6 +475,7 @@ def test_doctor_ends_with_0_where_all_is_well_and_with_1_when_the_projector_ends
 
 def test_doctor_finds_nothing_else_where_nobody_projects(durable: None, seeded: Forsa, capsys: Printed) -> None:
     catch_up(seeded)
+    write_feeds(seeded)
     assert wrong(capsys) == {}
 
 
