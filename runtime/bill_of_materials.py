@@ -23,6 +23,7 @@ PERMISSIVE: Final = frozenset(
 # Licences that ask more of whoever passes a program on, each with why it may stay. No other package has them.
 EXCEPTIONS: Final[Mapping[str, tuple[str, str]]] = {
     "certifi": ("MPL-2.0", "tests only: a list of certificates"),
+    "crc32c": ("LGPL-2.1-or-later", "a library used as published: imported, not changed, replaceable"),
     "hypothesis": ("MPL-2.0", "tests only; never shipped, not changed"),
     "pathspec": ("MPL-2.0", "checks only; never shipped, not changed"),
     "psycopg": ("LGPL-3.0-only", "a library used as published: imported, not changed, replaceable"),
@@ -98,7 +99,7 @@ def licence_of(name: str) -> str:
     words = str(said.get("license", ""))
     if expression := said.get("license_expression"):
         return str(expression)
-    if words in SPDX or words in SPDX.values() or words in PERMISSIVE:
+    if words in SPDX or words in {*SPDX.values(), *PERMISSIVE, *(licence for licence, _ in EXCEPTIONS.values())}:
         return SPDX.get(words, words)
     classifiers = [each for each in said.get("classifier", []) if each.startswith("License")]
     return " AND ".join(SPDX.get(name, name) for name in (each.rpartition(" :: ")[2] for each in classifiers))
