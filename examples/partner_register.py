@@ -368,8 +368,7 @@ class Reader:
         self.begin()
         consumer = None
         try:  # no consumer group: how far we are stands in our own register, and nowhere else
-            given = settings | {"auto_offset_reset": "earliest", "allow_auto_create_topics": False}
-            consumer = KafkaConsumer(group_id=None, max_poll_records=PAGE, **given)
+            consumer = KafkaConsumer(group_id=None, auto_offset_reset="earliest", max_poll_records=PAGE, **settings)
             if (found := consumer.partitions_for_topic(topic)) != {0}:
                 raise Away(f"{topic}: {len(found or ())} partitions; a feed's topic has one")
             consumer.assign([one := TopicPartition(topic, 0)])
