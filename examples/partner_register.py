@@ -446,6 +446,7 @@ def kafka_settings(bootstrap: str) -> dict[str, Any]:
     logging.getLogger("kafka").setLevel(logging.CRITICAL)  # this program says itself what is away
     settings: dict[str, Any] = {"bootstrap_servers": bootstrap.split(","), "reconnect_backoff_max_ms": 500}
     settings |= {"request_timeout_ms": 3_000, "bootstrap_timeout_ms": 2_000}
+    settings |= {"allow_auto_create_topics": False}  # Forsa makes its topics, of one partition
     authority, user = os.environ.get("KAFKA_CA_FILE"), os.environ.get("KAFKA_USER")
     if authority:
         settings |= {"security_protocol": "SASL_SSL" if user else "SSL", "ssl_cafile": authority}
