@@ -64,7 +64,7 @@ select id from unnest(%s::text[]) as named(id) where not exists (
   select from pg_locks where locktype = 'advisory' and objsubid = 1 and granted
      and database = (select oid from pg_database where datname = current_database())
      and (classid::bigint << 32 | objid::bigint)
-         in (hashtextextended('forsa.view.' || id, 0), hashtextextended('forsa.building.' || id, 0)))
+         in (select hashtextextended(purpose || id, 0) from unnest(%s::text[]) as each(purpose)))
 """
 
 
@@ -78,9 +78,11 @@ def unlock_view(connection: psycopg.Connection[Any], view_id: str, purpose: str 
     connection.execute("select pg_advisory_unlock(hashtextextended(%s, 0))", (purpose + view_id,))
 
 
-def untended(connection: psycopg.Connection[Any], ids: Sequence[str]) -> list[str]:
-    """Those of these views (`learner_record_v2`) that no projector works on and no rebuild builds."""
-    return [str(row[0]) for row in connection.execute(_UNTENDED, (list(ids),))]
+def untended(
+    connection: psycopg.Connection[Any], ids: Sequence[str], purposes: Sequence[str] = (PROJECTING, BUILDING)
+) -> list[str]:
+    """Those of these views (`learner_record_v2`), or of whatever else is locked so, that nobody holds for a purpose."""
+    return [str(row[0]) for row in connection.execute(_UNTENDED, (list(ids), list(purposes)))]
 
 
 def _ensure_table(connection: psycopg.Connection[Any], view: View) -> None:

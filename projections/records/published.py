@@ -17,8 +17,8 @@ import psycopg
 
 from domain.partner_feed import START, Place
 from projections.connections import Line, address
-from projections.records.partner_feed import CHANNEL, rows_after
-from projections.tables import lock_view
+from projections.records.partner_feed import CHANNEL, feeds, rows_after
+from projections.tables import lock_view, untended
 
 Connection = psycopg.Connection[Any]
 PUBLISHING: Final = "forsa.publish."  # the purpose of the lock
@@ -59,7 +59,7 @@ def published(connection: Connection) -> list[Published]:
 
 def unpublished_feeds(connection: Connection) -> list[str]:
     """The feeds that no publisher works on."""
-    return [str(row[0]) for row in connection.execute(_UNTENDED)]
+    return untended(connection, [each.feed for each in feeds(connection)], (PUBLISHING,))
 
 
 class FeedTable:
@@ -196,12 +196,5 @@ select feed, topic, done.epoch, done.sequence, done.refused,
      where r.feed = feeds.feed and (r.epoch, r.sequence) > (done.epoch, done.sequence)
        and (over.stands_until is null or r.sequence <= over.stands_until)
      order by r.epoch, r.sequence limit 1) waiting on true
- order by feed
-"""
-_UNTENDED: Final[LiteralString] = """
-select feed from records.feeds where not exists (
-  select from pg_locks where locktype = 'advisory' and objsubid = 1 and granted
-     and database = (select oid from pg_database where datname = current_database())
-     and (classid::bigint << 32 | objid::bigint) = hashtextextended('forsa.publish.' || feed, 0))
  order by feed
 """

@@ -18,7 +18,9 @@ import psycopg
 from domain.partner_receipts import REASONS, Receipt
 from projections.connections import Line, address
 from projections.records.receipts import KAFKA, Grants, add, judge
+from projections.tables import lock_view, untended
 
+READING: Final = "forsa.topic."  # the purpose of the lock
 KEPT_OF_KEY, KEPT_OF_BODY = 200, 4096  # bytes of what is parked
 
 
@@ -75,7 +77,7 @@ class Inbox:
         with self._away():
             if self._connection is None:
                 self._connection = Line.connect(address(self._dsn), autocommit=True)
-            if self._connection.execute(_LOCK, (LOCK + self._topic,)).fetchone() != (True,):
+            if not lock_view(self._connection, self._topic, READING):
                 return False
             query = "select partition, next_offset from records.consumed where topic = %s"
             self._next = dict(self._connection.execute(query, (self._topic,)).fetchall())
@@ -141,7 +143,7 @@ class Inbox:
 
 def is_read(connection: psycopg.Connection[Any], topic: str) -> bool:
     """Whether some process reads this topic, or waits for its broker."""
-    return connection.execute(_HELD, (LOCK + topic,)).fetchone() == (True,)
+    return not untended(connection, [topic], (READING,))
 
 
 def parked_receipts(connection: psycopg.Connection[Any], reason: str | None, limit: int) -> list[ParkedReceipt]:
@@ -150,13 +152,6 @@ def parked_receipts(connection: psycopg.Connection[Any], reason: str | None, lim
     return [ParkedReceipt(**dict(zip(ParkedReceipt.__struct_fields__, row, strict=True))) for row in rows]
 
 
-LOCK: Final = "forsa.topic."
-_LOCK: Final[LiteralString] = "select pg_try_advisory_lock(hashtextextended(%s, 0))"
-_HELD: Final[LiteralString] = """
-select exists (select from pg_locks where locktype = 'advisory' and objsubid = 1 and granted
-   and database = (select oid from pg_database where datname = current_database())
-   and (classid::bigint << 32 | objid::bigint) = hashtextextended(%s, 0))
-"""
 # known: null where the partition has no row yet; a row that is there then was written by another.
 _MOVE: Final[LiteralString] = """
 insert into records.consumed as c (topic, partition, next_offset) values (%(topic)s, %(partition)s, %(upto)s)
