@@ -117,7 +117,7 @@ def topic_found(bootstrap: str, standing: Sequence[bytes]) -> TopicFound:
 
 
 def _records(bootstrap: str) -> Iterator[Any]:
-    with closing(KafkaConsumer(bootstrap_servers=bootstrap, group_id=None)) as consumer:
+    with closing(KafkaConsumer(bootstrap_servers=bootstrap, group_id=None, allow_auto_create_topics=False)) as consumer:
         one = TopicPartition(TOPIC, 0)
         consumer.assign([one])
         consumer.seek_to_beginning(one)
