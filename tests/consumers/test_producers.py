@@ -32,6 +32,7 @@ def record(name: str, size: int = 10) -> Record:
 def test_what_follows_a_batch_that_failed_never_leaves(
     kafka: str, small_topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    before = {*threading.enumerate()}
     monkeypatch.setattr("consumers.producers.BATCH_BYTES", 1_000)  # so that the large one is a batch of its own
     with closing(OneTopicProducer(development(kafka), small_topic)) as producer:
         first = producer.send([record("first")])
@@ -41,7 +42,7 @@ def test_what_follows_a_batch_that_failed_never_leaves(
             sent.acknowledged()
         producer._sender.join(ACK_SECONDS)
         assert not producer._sender.is_alive(), "it ends by itself, before anybody looks at what became of the batch"
-    until(lambda: not [each for each in threading.enumerate() if "kafka" in each.name], "the producer's threads")
+    until(lambda: not {*threading.enumerate()} - before, "the producer's threads")
     assert [each.key for each in records_in(kafka, small_topic)] == [b"first"]
 
 
