@@ -195,8 +195,8 @@ FULL: Final = Size(
 )
 QUICK: Final = Size(
     counts=dict(zip(STRIKES, (1, 1, 2, 5, 1), strict=True)),
-    acts_a_second=20.0,
-    candidates=400,
+    acts_a_second=10.0,
+    candidates=200,
     back_seconds=READY_SECONDS,  # among other tests a time says little: it must be over at all
 )
 
@@ -260,12 +260,15 @@ def prove(world: World, *, quick: bool, seed: int) -> dict[str, Check]:
     with world.copy("prove_feeds") as copy, LocalKafka(copy.directory / "kafka") as broker:
         with closing(compose(copy.settings, now=utc_now)) as forsa:
             write_candidates(forsa, size.candidates)
-        with Stage(copy, broker) as stage, acts_under_way(copy, numbers[:CANDIDATES], a_second=20.0, seed=seed):
+        with (
+            Stage(copy, broker) as stage,
+            acts_under_way(copy, numbers[:CANDIDATES], a_second=size.acts_a_second, seed=seed),
+        ):
             stage.until_read(BEFORE)
         with world.backup(copy) as restore:
             found = _proved_under_strikes(copy, broker, size, numbers[CANDIDATES:-AFTER], seed)
             restore()
-        return found | _proved_after_restore(copy, broker, numbers[-AFTER:], seed)
+        return found | _proved_after_restore(copy, broker, size, numbers[-AFTER:], seed)
 
 
 def _proved_under_strikes(
@@ -327,11 +330,13 @@ def _held_together(stage: Stage, name: str) -> dict[str, Check]:
     }  # fmt: skip
 
 
-def _proved_after_restore(copy: Copy, broker: LocalKafka, numbers: Sequence[int], seed: int) -> dict[str, Check]:
+def _proved_after_restore(
+    copy: Copy, broker: LocalKafka, size: Size, numbers: Sequence[int], seed: int
+) -> dict[str, Check]:
     """The database is behind its topic, and goes on: the publisher says what to do; done, the partner reads on."""
     with Stage(copy, broker) as stage:
         ahead, behind = stage.read(), stage.written()
-        with acts_under_way(copy, numbers, a_second=20.0, seed=seed + 1):
+        with acts_under_way(copy, numbers, a_second=size.acts_a_second, seed=seed + 1):
             until = stage.running.until
             until(lambda: stage.asked(REFUSED, NATIONAL)[0], "a refusal")
             until(lambda: stage.written() >= (behind.epoch, behind.sequence + MEANWHILE), "messages before it is read")
