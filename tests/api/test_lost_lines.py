@@ -177,7 +177,7 @@ def test_an_import_that_is_killed_half_way_is_completed_by_the_same_file(
     assert ask(server.url("log"), claims) == ask(server.url("log"), new) == rows
 
 
-def identified_in_time(served: Served, token: str, key: str, seconds: float = 15) -> dict[str, Any]:
+def identified_in_time(served: Served, token: str, key: str, seconds: float = 60) -> dict[str, Any]:
     """The answer that a client gets in the end, who asks again after a lost line and a 503."""
     end = time.monotonic() + seconds
     while True:

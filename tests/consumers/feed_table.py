@@ -21,7 +21,7 @@ from projections.records.published import Published, published
 from tests.examples.diplomas import awarded
 
 MOMENT = datetime(2026, 6, 21, 9, 30, 15, 250_000, tzinfo=UTC)
-SECONDS = 20.0  # most a test waits for what takes far less
+SECONDS = 60.0  # most a test waits for what takes far less
 
 
 def development(bootstrap: str) -> Broker:

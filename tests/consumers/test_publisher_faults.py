@@ -74,7 +74,7 @@ def test_a_publisher_that_is_killed_under_load_costs_nothing(
                 until(lambda done=done: alone.progress().sequence > done + 50, "progress")  # type: ignore[misc]
     with PublisherProcess(kafka, projector_dsn, tmp_path / "said") as publisher:
         until(alone.is_published, "the rest")
-        assert publisher.end() < 3
+        assert publisher.end() < 10
     assert first_seen(stored_in(kafka, alone.topic)) == alone.all
 
 
@@ -88,7 +88,7 @@ def test_a_second_publisher_stands_by_and_takes_over(
             until(lambda: "stands by" in second.said(), "the second one")
             first.kill()
             alone.write(1)
-            until(alone.is_published, "the take-over", seconds=3)
+            until(alone.is_published, "the take-over", seconds=10)
     assert stored_in(kafka, alone.topic) == alone.all
 
 

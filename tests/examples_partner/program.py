@@ -29,7 +29,7 @@ class Program:
                 cwd=directory, env=environment, stdout=subprocess.PIPE, stderr=log, text=True,
             )  # fmt: skip
 
-    def ended(self, seconds: float = 30) -> tuple[int, str]:
+    def ended(self, seconds: float = 60) -> tuple[int, str]:
         """Its exit code and what it printed, once it has ended by itself."""
         printed, _ = self.process.communicate(timeout=seconds)
         return self.process.returncode, printed
@@ -38,7 +38,7 @@ class Program:
         """Its exit code after this signal."""
         if self.process.poll() is None:
             self.process.send_signal(number)
-        return self.process.wait(10)
+        return self.process.wait(60)
 
     def said(self) -> str:
         """Every line it wrote so far."""
@@ -69,7 +69,7 @@ class Program:
         found = self.rows("select epoch || '/' || sequence from progress")
         return found[0][0] if found else ""
 
-    def wait_for(self, place: object, seconds: float = 30) -> None:
+    def wait_for(self, place: object, seconds: float = 60) -> None:
         """It has read so far."""
 
         def is_there() -> bool:

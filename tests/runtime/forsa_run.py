@@ -24,7 +24,7 @@ def clean_environment() -> dict[str, str]:
     return {name: text for name, text in os.environ.items() if not name.startswith(ours)} | {"PYTHONPATH": str(ROOT)}
 
 
-def until(is_so: Callable[[], object], seconds: float = 30) -> None:
+def until(is_so: Callable[[], object], seconds: float = 60) -> None:
     """Returns as soon as it is so; fails after these seconds."""
     end = time.monotonic() + seconds
     while not is_so():
