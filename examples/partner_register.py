@@ -503,9 +503,7 @@ def run(options: argparse.Namespace) -> None:
     """The register is read, loaded anew, or shown. Raises Away, Stop."""
     register = Register(options.database, options.feed)
     if options.act in PRINTED:
-        for row in register.db.execute(PRINTED[options.act]):
-            print(*row, sep="\t")
-        return
+        return show(register, PRINTED[options.act])
     forsa = Forsa(options.url, options.feed, lambda: token_of(options.token_file))
     if options.act == "reload":
         register.load(forsa.snapshot())
@@ -519,6 +517,16 @@ def run(options: argparse.Namespace) -> None:
         reader = Reader(register, forsa, forsa.receipt, start=options.start)
         follow(lambda: reader.over_http(once=options.once), once=options.once)
     say(f"read up to {register.place}")
+
+
+def show(register: Register, query: str) -> None:
+    """The rows of this query are printed, or as many as their reader wants."""
+    try:
+        for row in register.db.execute(query):
+            print(*row, sep="\t")
+        sys.stdout.flush()
+    except BrokenPipeError:  # `| head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def token_of(file: Path | None) -> str:
