@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -92,11 +92,14 @@ class TopicFound(msgspec.Struct, frozen=True, kw_only=True):
 
 def topic_found(bootstrap: str, standing: Sequence[bytes]) -> TopicFound:
     """What an independent reader finds in the national feed's topic. standing: the table's messages."""
+    return found_in((stored_form(each.headers, each.value) for each in _records(bootstrap)), standing)
+
+
+def found_in(topic: Iterable[bytes | None], standing: Sequence[bytes]) -> TopicFound:
+    """The same of a topic's records, each as the message that it was made of; None for one that is none."""
     seen, last = dict[Place, bytes](), START
     records = twice = out_of_order = other_bytes = strangers = 0
-    for record in _records(bootstrap):
-        records += 1
-        stored = stored_form(record.headers, record.value)
+    for records, stored in enumerate(topic, 1):  # noqa: B007  # their number at the end
         if stored is None:
             strangers += 1
             continue
