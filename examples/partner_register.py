@@ -503,7 +503,8 @@ def run(options: argparse.Namespace) -> None:
     """The register is read, loaded anew, or shown. Raises Away, Stop."""
     register = Register(options.database, options.feed)
     if options.act in PRINTED:
-        return show(register, PRINTED[options.act])
+        show(register, PRINTED[options.act])
+        return
     forsa = Forsa(options.url, options.feed, lambda: token_of(options.token_file))
     if options.act == "reload":
         register.load(forsa.snapshot())
