@@ -1,7 +1,11 @@
-"""docs/how-to/partner.md, word for word, against a Forsa started the way it says: what comes has the shape it shows."""
+"""docs/how-to/partner.md, word for word, against a Forsa started the way it says: what comes has the shape it shows.
+
+So is the README's line for partners.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -16,6 +20,7 @@ from runtime.kafka_jars import find_lack
 from tests.runtime.forsa_run import ROOT, ForsaRun, clean_environment
 
 PAGE = ROOT / "docs/how-to/partner.md"
+README = ROOT / "README.md"
 HTTP = ("## The first diploma", "## A register of your own, over HTTP")
 KAFKA = ("## The same over Kafka",)
 HAS_CURL = shutil.which("curl") is not None
@@ -66,6 +71,14 @@ def replayed(directory: Path, commands: str) -> str:
     return done.stdout
 
 
+def first_diploma_in_readme(directory: Path) -> str:
+    """The type of the first message that the README's line prints."""
+    found = re.search(r"## A partner's first diploma\n`(.*?)`", README.read_text(encoding="utf-8"))
+    assert found, "the README has no line for partners"
+    (message,) = json.loads(replayed(directory, found[1]))
+    return str(message["type"])
+
+
 @pytest.mark.skipif(not HAS_CURL and not CI, reason="the page uses curl: apt-get install curl")
 @pytest.mark.parametrize(("options", "headings"), [((), HTTP), (("--kafka",), KAFKA)], ids=["http", "kafka"])
 def test_a_partners_first_diploma_comes_as_the_page_says(
@@ -77,6 +90,7 @@ def test_a_partners_first_diploma_comes_as_the_page_says(
     checkout(tmp_path)
     with ForsaRun(tmp_path, *options) as running:
         running.wait_until_welcome()
+        assert first_diploma_in_readme(tmp_path) == "ma.forsa.diploma.awarded.v1"
         for heading in headings:
             said = transcript(heading)
             printed = replayed(tmp_path, said.commands)
