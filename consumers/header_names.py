@@ -1,7 +1,7 @@
 """A record is read whatever bytes its headers' names are.
 
-The broker looks at no names, and kafka-python 3.0.12 raises on one that is no UTF-8: again at each attempt, and for all
-that came with it. One such record from a stranger would stop whoever reads the topic.
+The broker looks at no names, and kafka-python 3.0.12 calls a record with one that is no UTF-8 corrupt: again at each
+attempt, and all that came with it. One such record from a stranger would stop whoever reads the topic.
 """
 
 from __future__ import annotations

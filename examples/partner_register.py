@@ -24,7 +24,12 @@ the program may be killed at any moment and started again. The rules, for each m
    HTTP, the place moves on where the message has one; the program ends (exit code 3) where it has none.
 7. `feed.epoch-opened`: Forsa's database was restored; what the last epoch said after `stands_until` is no longer so.
    We had read just so far: on we go. Less: the rest is fetched first. More: the register is loaded from the snapshot.
-8. Fields not known here are kept as they came: within a major version Forsa adds optional ones.
+   It is taken over HTTP only: one that somebody else wrote to the topic would have us pass over what follows.
+8. Forsa answers that it has less than we read (409 `feed-behind-reader`): restored too, and no epoch opened yet. The
+   register is loaded from the snapshot.
+9. Fields not known here are kept as they came: within a major version Forsa adds optional ones.
+10. A topic is as safe as the rights to write to it; over HTTP nobody answers but Forsa. So with Kafka, before each
+   receipt, the last message read is asked for over HTTP too: another content is rule 2, none at all as rule 8.
 """
 
 from __future__ import annotations
@@ -76,6 +81,10 @@ class Away(Exception):
     """Forsa or the broker cannot be read now; it is tried again."""
 
 
+class Behind(Away):
+    """Forsa no longer has the place we read up to: its database was restored."""
+
+
 class Stop(Exception):
     """A person has to look; the program ends."""
 
@@ -118,6 +127,8 @@ class Message(NamedTuple):
 def message_of(feed: str, event: Any, otherwise: str) -> Message:
     """The message that a CloudEvent in JSON is. otherwise: its id where it says none."""
     content = json.dumps(event, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    if has_no_number(event):
+        return Message(otherwise, "", None, {}, content, "a number that is none")
     if any("\ud800" <= each <= "\udfff" for each in content):
         return Message(otherwise, "", None, {}, ascii(content), "half a character")
     fault = lacks(event, ATTRIBUTES)
@@ -140,6 +151,15 @@ def lacks(found: Any, promised: Mapping[str, type]) -> str:
     if not isinstance(found, dict):
         return "no object"
     return ", ".join(name for name, kind in promised.items() if type(found.get(name)) is not kind)
+
+
+def has_no_number(event: Any) -> bool:
+    """Whether NaN, or a number beyond all bounds, stands in it: Python reads and writes them, JSON has none."""
+    try:
+        json.dumps(event, allow_nan=False)
+    except ValueError:
+        return True
+    return False
 
 
 def message_of_record(feed: str, record: Any) -> Message:
@@ -194,16 +214,18 @@ class Register:
                     self._bury(message, "unreadable", message.fault)
                     self._pass(message)
                     return taken + 1, Need.PERSON if over_http else Need.REST
-                if need := self._need(message, message.place):
+                if need := self._need(message, message.place, over_http=over_http):
                     return taken, need
                 self._pass(message)
         return len(messages), None
 
-    def _need(self, message: Message, place: Place) -> Need | None:
+    def _need(self, message: Message, place: Place, *, over_http: bool) -> Need | None:
         """What the message needs first; None: it is applied, or was before."""
         here = self.place
         if place <= here:
             return self._again(message)
+        if message.type == EPOCH_OPENED and not over_http:
+            return Need.REST
         if message.type == EPOCH_OPENED and not message.fault:
             previous, until = message.data["previous_epoch"], message.data["stands_until"]
             if previous != here.epoch or until < here.sequence:
@@ -282,10 +304,10 @@ class Forsa:
     def __init__(self, url: str, feed: str, token: Callable[[], str]) -> None:
         self.feed, self._url, self._token = feed, f"{url.rstrip('/')}/v1/feeds/{feed}", token
 
-    def page(self, after: Place, wait: int = 0) -> list[Message]:
-        """The messages after a place; where there are none, Forsa waits so many seconds for one."""
+    def page(self, after: Place, wait: int = 0, seconds: int = 30) -> list[Message]:
+        """The messages after a place; where there are none, Forsa waits for one (wait, in seconds)."""
         began = time.monotonic()
-        events, headers = self._asked(f"{self._url}?after={after}&limit={PAGE}&wait={wait}", seconds=wait + 30)
+        events, headers = self._asked(f"{self._url}?after={after}&limit={PAGE}&wait={wait}", seconds=wait + seconds)
         if not isinstance(events, list):
             raise Away("the feed's answer is no list")
         if wait and not events:  # where too many wait, Forsa answers at once and says when to come again
@@ -317,9 +339,9 @@ class Forsa:
             with urllib.request.urlopen(request, timeout=seconds) as answer:  # noqa: S310 the address we were given
                 return json.load(answer), answer.headers
         except urllib.error.HTTPError as refused:
-            raise Away(
-                f"{url.partition('?')[0]}: {refused.code}: {TODO.get(refused.code) or said_by(refused)}"
-            ) from None
+            said = TODO.get(refused.code) or said_by(refused)
+            kind = Behind if said.startswith("feed-behind-reader:") else Away
+            raise kind(f"{url.partition('?')[0]}: {refused.code}: {said}") from None
         except (OSError, ValueError) as away:
             raise Away(f"{url.partition('?')[0]}: {away}") from None
 
@@ -353,17 +375,26 @@ class Reader:
         self.begin()
         epoch, sequence = self._register.place
         # The last message is asked for once more: did Forsa tell it otherwise now, its content would say so.
-        page = self._forsa.page(Place(epoch, max(sequence - 1, 0)))
+        page = self._page(Place(epoch, max(sequence - 1, 0)))
         say(f"reading {self._forsa.feed} over HTTP after {self._register.place}")
         while page or not once:
             self.take(page, over_http=True)
             self._confirm(at_once=once)
-            page = self._forsa.page(self._register.place, 0 if once else WAIT_SECONDS)
+            page = self._page(self._register.place, 0 if once else WAIT_SECONDS)
+
+    def _page(self, after: Place, wait: int = 0, seconds: int = 30) -> list[Message]:
+        """The messages after our place, which is the snapshot's then where Forsa has less than we read."""
+        try:
+            return self._forsa.page(after, wait, seconds)
+        except Behind as behind:
+            say(f"{behind}; after {self._register.place} this is needed: {Need.SNAPSHOT.value}")
+            self._register.load(self._forsa.snapshot())
+            return self._forsa.page(self._register.place)
 
     def over_kafka(self, topic: str, settings: Mapping[str, Any], *, once: bool) -> None:
         """Follows the topic; once: to its end as it is now. Raises Away, Stop."""
         from kafka import KafkaConsumer, TopicPartition
-        from kafka.errors import KafkaError
+        from kafka.errors import CorruptRecordError, KafkaError, UnsupportedCodecError
 
         self.begin()
         consumer = None
@@ -381,7 +412,10 @@ class Reader:
                 if idle % 20 == 19:  # a broker that is away is silent too: ask it something
                     consumer.end_offsets([one])
                 self.take([message_of_record(self._forsa.feed, each) for each in records], over_http=False)
-                self._confirm(at_once=once)
+                self._confirm(at_once=once, compare=True)
+        except (CorruptRecordError, UnsupportedCodecError) as unread:  # a stranger's: this client reads no further here
+            self.over_http(once=True)
+            raise Away(f"{topic}: {type(unread).__name__}; what follows came over HTTP") from None
         except KafkaError as away:
             raise Away(f"{topic}: {type(away).__name__}: {away}") from None
         finally:
@@ -401,13 +435,22 @@ class Reader:
             if need and need is before and not taken:
                 raise Away(f"what comes before {messages[0].id} cannot be had yet")
             if need is Need.REST and not over_http:
-                while page := self._forsa.page(self._register.place):
+                while page := self._page(self._register.place):
                     self.take(page, over_http=True)
             elif need:
                 self._register.load(self._forsa.snapshot())
             before = need
 
-    def _confirm(self, *, at_once: bool) -> None:
+    def _compare(self) -> None:
+        """Over HTTP the last message says what we read. Raises Away; Stop, where it says something else."""
+        epoch, sequence = here = self._register.place
+        page = self._page(Place(epoch, sequence - 1), seconds=5) if sequence else []
+        if sequence and not page and self._register.place == here:
+            say(f"Forsa does not know of {here}, which we have read; this is needed: {Need.SNAPSHOT.value}")
+            self._register.load(self._forsa.snapshot())
+        self.take(page, over_http=True)
+
+    def _confirm(self, *, at_once: bool, compare: bool = False) -> None:
         """Forsa has a receipt for our place, or had one a moment ago. One that does not arrive stops nothing."""
         place, now = self._register.place, time.monotonic()
         known = place.sequence == 0 or self._register.progress("confirmed") == str(place)
@@ -415,6 +458,9 @@ class Reader:
             return
         self._next_receipt = now + RECEIPT_SECONDS
         try:
+            if compare:
+                self._compare()
+            place = self._register.place
             self._receipt(place)
             self._register.move(confirmed=str(place))
         except Away as away:
@@ -476,7 +522,12 @@ def follow(read: Callable[[], None], *, once: bool) -> None:
 
 def say(text: str) -> None:
     """A line for whoever runs this."""
-    print(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {text}", file=sys.stderr, flush=True)
+    print(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {printable(text)}", file=sys.stderr, flush=True)
+
+
+def printable(text: Any) -> str:
+    """As it may stand on a terminal: what was sent may hold signs that steer one."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in str(text))
 
 
 def options_of(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -524,7 +575,7 @@ def show(register: Register, query: str) -> None:
     """The rows of this query are printed, or as many as their reader wants."""
     try:
         for row in register.db.execute(query):
-            print(*row, sep="\t")
+            print(*map(printable, row), sep="\t")
         sys.stdout.flush()
     except BrokenPipeError:  # `| head` has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -25,7 +25,7 @@ from runtime.grants import HeldGrant
 
 SPACE: Final = UUID("1f3b0a52-6a4e-4a59-9c1c-3f9f6f2f1d10")
 MEGABYTE: Final = 1024 * 1024
-WAIT_SECONDS: Final = 30
+WAIT_SECONDS: Final = 60
 
 
 def ident(name: str) -> UUID:
@@ -45,6 +45,15 @@ class Sent(NamedTuple):
     value: bytes | None
     headers: list[tuple[str, bytes]]
     reason: str | None
+
+
+class Latin(str):
+    """A header's name that is sent as these bytes."""
+
+    __slots__ = ()
+
+    def encode(self, *_: Any, **__: Any) -> bytes:
+        return str.encode(self, "latin-1")
 
 
 def event_of(partner: UUID, receipt: str, sequence: int, epoch: int = 1, **other: Any) -> dict[str, Any]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import pytest
 from kafka import KafkaProducer
 
 from tests.consumers.receipts_sent import (
+    Latin,
     Sent,
     binary,
     event_of,
@@ -26,15 +27,6 @@ EVENT: Final = event_of(PARTNER, "x", 3)
 BINARY, STRUCTURED = binary(PARTNER, EVENT), structured(PARTNER, EVENT)
 DATA, BODY = BINARY.value or b"", STRUCTURED.value or b""
 HEADERS: Final = BINARY.headers
-
-
-class Latin(str):
-    """A header's name that is sent as these bytes."""
-
-    __slots__ = ()
-
-    def encode(self, *_: Any, **__: Any) -> bytes:
-        return str.encode(self, "latin-1")
 
 
 def said(old: bytes, new: bytes) -> Sent:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import itertools
 import signal
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -24,6 +26,7 @@ from domain.partner_feed import Place as FeedPlace
 from domain.partner_receipts import RECEIPTS_TOPIC, Receipt, read_receipt
 from runtime.local_kafka import LocalKafka
 from tests.consumers.feed_table import records_in
+from tests.consumers.receipts_sent import Latin
 from tests.examples_partner.conftest import Start
 from tests.examples_partner.program import Program
 from tests.feed_rows import FeedRows, lives, register_of
@@ -114,6 +117,22 @@ def test_over_kafka_it_waits_for_what_comes_and_ends_when_asked(
     assert follows(start("one", "--kafka", kafka, "--topic", topic), tell) < 5
 
 
+def test_over_kafka_a_record_that_its_client_cannot_read_is_passed_over_by_http(
+    start: Start, rows: FeedRows, kafka: str, topic: str, publish: Publish
+) -> None:
+    rows.tell(lives(Random(4), 5))
+    publish()
+    with closing(KafkaProducer(bootstrap_servers=kafka)) as stranger:
+        stranger.send(topic, b"{}", headers=[(Latin("\xff"), b"")]).get(10)
+    program = start("one", "--kafka", kafka, "--topic", topic, "--from", "start")
+    program.wait_for("1/5")
+    rows.tell(lives(Random(5), 1))
+    program.wait_for("1/6")
+    assert program.held() == register_of(rows.all_rows())
+    until(lambda: "CorruptRecordError; what follows came over HTTP" in program.said())
+    assert program.end() == 0
+
+
 def has_moved(program: Program, before: str) -> bool:
     return program.place() not in (before, "", "0/0", "1/0")
 
@@ -176,6 +195,17 @@ def test_after_a_restore_the_new_epoch_is_read_without_loss(
         program = read_once(start(name, *way, "--once", "--from", "start"))
         assert program.held() == register_of(rows.all_rows()), name
         assert (program.place(), program.buried()) == ("2/16", []), name
+
+
+def test_a_forsa_that_has_less_than_was_read_is_read_anew(start: Start, rows: FeedRows) -> None:
+    rows.tell(lives(Random(11), 20))
+    program = read_once(start("ahead", "--once", "--from", "start"))
+    with sqlite3.connect(program.database) as db:
+        db.execute("update progress set sequence = 25")
+        db.execute("update register set status = 'annulled'")
+    again = read_once(start("ahead", "--once"))
+    assert (again.held(), again.place()) == (register_of(rows.all_rows()), "1/20")
+    assert "feed-behind-reader" in again.said()
 
 
 Send = Callable[..., None]

@@ -195,7 +195,9 @@ def test_an_opened_epoch_is_gone_on_with_by_how_far_we_had_read(
     told = Told()
     rows = told.tell(7)
     register.take(over_http(*rows[:read]), over_http=True)
-    assert register.take(over_kafka(told.open_epoch(5)), over_http=False)[1] is need
+    opened = told.open_epoch(5)
+    assert register.take(over_kafka(opened), over_http=False) == (0, Need.REST)
+    assert register.take(over_http(opened), over_http=True)[1] is need
     assert register.place == ((2, 1) if need is None else (1, read))
 
 
@@ -228,7 +230,7 @@ class Answers:
     def __init__(self, told: Told) -> None:
         self.told, self.feed = told, told.feed
 
-    def page(self, after: Place, wait: int = 0) -> list[Message]:
+    def page(self, after: Place, wait: int = 0, seconds: int = 30) -> list[Message]:
         rows = [row for row in self.told.standing() if read_message(row).place > FeedPlace(*after)]
         return over_http(*rows[:7])
 
@@ -293,6 +295,52 @@ def test_what_no_longer_stands_is_gone_after_a_restore(register: Register) -> No
     assert len(told.register()) < len(held(register))
     reader.take(over_kafka(opened), over_http=False)
     assert held(register) == told.register()
+
+
+def test_an_epoch_that_forsa_never_opened_is_not_believed(register: Register) -> None:
+    """A stranger's, who wants us to pass over all that follows: it is read on over HTTP, at each try."""
+    told, stranger = Told(), Told()
+    register.take(over_kafka(*told.tell(9)), over_http=False)
+    stranger.tell(9)
+    forged = stranger.open_epoch(9)
+    told.tell(3)
+    with pytest.raises(Away, match="cannot be had yet"):
+        reader_of(register, Answers(told)).take(over_kafka(forged), over_http=False)
+    assert (register.place, held(register)) == ((1, 12), told.register())
+
+
+def test_a_message_that_a_stranger_wrote_under_the_next_id_is_found_out(register: Register) -> None:
+    """At the latest before the next receipt: Forsa tells it otherwise."""
+    told = Told()
+    rows = told.tell(9)
+    register.take(over_kafka(*rows[:5], changed(rows[5], number="X-1")), over_http=False)
+    with pytest.raises(Stop, match="a person who looks"):
+        reader_of(register, Answers(told))._compare()
+    assert buried(register) == [(f"{NATIONAL}/1/6", "changed-content")]
+
+
+def test_a_message_that_forsa_never_told_does_not_stay_in_the_register(register: Register) -> None:
+    told, stranger = Told(1), Told(1)
+    told.tell(5)
+    register.take(over_kafka(*stranger.tell(6)), over_http=False)
+    assert register.place == (1, 6)
+    reader_of(register, Answers(told))._compare()
+    assert (register.place, held(register)) == ((1, 5), told.register())
+
+
+def test_what_was_sent_steers_no_terminal(register: Register, capsys: pytest.CaptureFixture[str]) -> None:
+    (row,) = Told().tell(1)
+    register.take(over_kafka(but(row, type="x\x1b[2J\u202e\x9b")), over_http=False)
+    assert "unknown-type (x\\x1b[2J\\u202e\\x9b)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", ["1e999", "NaN", "-Infinity"])
+def test_a_number_that_is_none_is_in_no_register(register: Register, number: str) -> None:
+    (row,) = Told().tell(1)
+    value = json.dumps(json.loads(changed(row, mention=0))["data"]).replace('"mention": 0', f'"mention": {number}')
+    broken = message_of_record(NATIONAL, record(row, 0, value.encode()))
+    assert register.take([broken], over_http=False) == (1, Need.REST)
+    assert (held(register), [reason for _, reason in buried(register)]) == ({}, ["unreadable"])
 
 
 def test_a_forsa_that_tells_the_last_message_otherwise_is_found_out(register: Register) -> None:
