@@ -15,9 +15,11 @@ import pytest
 from domain.casebook import Append, NewEvent
 from domain.event import Event
 from domain.organisation import AccessGranted, Mission
+from domain.partner_feed import NATIONAL
 from runtime.tokens import DevelopmentIssuer
 from tests.api.regions import (
     CONVENTION,
+    DIPLOMA,
     GROUP,
     LEARNER,
     PLACES,
@@ -43,6 +45,11 @@ HOLDERS = [
     Holder("convention agent", "en_agent", "convention", str(CONVENTION), ident("delegation")),
     Holder("elsewhere and own", "caseworker", "centre", str(centre_of("far")), FAR),
     Holder("late auditor", "auditor", "province", "LAA", ident("ministry")),
+    Holder("partner and more", "partner", "region", "MA-11", ident("delegation")),
+    Holder("partner and more", "caseworker", "national", "", OURS, nth=2),
+    Holder("partner of a centre", "partner", "centre", str(centre_of("former")), ident("delegation")),
+    Holder("partner of a province", "partner", "province", PLACES["former"].province, ident("delegation")),
+    Holder("partner of an association", "partner", "organisation", str(FORMER), ident("delegation")),
 ]
 PATH = f"/v1/learners/{LEARNER}"
 
@@ -135,6 +142,29 @@ def test_an_auditor_of_the_exam_authority_is_not_the_authority(api: Api) -> None
     path = f"/v1/diploma-sessions/{SESSION}?at_least={api.position()}"
     shown = api.get(path, "late auditor")
     assert (shown.status_code, shown.get_json()["state"]["candidates"]) == (200, [])
+
+
+def test_a_partner_s_other_roles_open_no_feed(api: Api) -> None:
+    """A region's partner who also works with learners of the whole country, under either role's name."""
+    for role in ({}, {"X_Forsa_Role": "partner"}, {"X_Forsa_Role": "caseworker"}):
+        feed, snapshot = (
+            api.get(f"/v1/feeds/{NATIONAL}{end}", "partner and more", **role) for end in ("", "/snapshot")
+        )
+        confirmed = api.post(f"/v1/feeds/{NATIONAL}/receipts", {"epoch": 1, "sequence": 1}, "partner and more", **role)
+        wanted = 403 if role.get("X_Forsa_Role") == "caseworker" else 404
+        assert {each.status_code for each in (feed, snapshot, confirmed)} == {wanted}
+
+
+def test_a_partner_of_less_than_a_region_reads_no_feed_and_no_diploma(
+    api: Api, project: Callable[[], int], subtests: pytest.Subtests
+) -> None:
+    project()
+    assert api.get(f"/v1/diplomas/{DIPLOMA}", "partner").status_code == 200
+    for login in ("partner of a centre", "partner of a province", "partner of an association"):
+        with subtests.test(login=login):
+            assert api.get("/v1/feeds", login).get_json() == {"items": []}
+            assert api.get(f"/v1/feeds/{NATIONAL}", login).status_code == 404
+            assert api.get(f"/v1/diplomas/{DIPLOMA}", login).status_code == 404
 
 
 # ── in an emergency ──
