@@ -37,10 +37,11 @@ import zlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from types import FrameType
 from typing import Self
 
 import psycopg
+
+from runtime.around import run_inside
 
 OLDEST_MAJOR = 15
 PACKAGED = Path("/usr/lib/postgresql")  # VERSION/bin in it: where Debian and Ubuntu put their servers
@@ -369,26 +370,14 @@ def _is_free(port: int) -> bool:
 
 
 def run_with_database(directory: Path, command: Sequence[str], *, fast: bool) -> int:
-    """The exit code of a command that ran with DATABASE_URL naming an embedded server; 128 + n where signal n ended it.
+    """The exit code of a command that ran with DATABASE_URL naming an embedded server; see `run_inside`."""
+    return run_inside(_served(directory, fast=fast), command)
 
-    The command gets SIGTERM when this process is killed, and the signals that this process is sent.
-    """
-    children: list[subprocess.Popen[bytes]] = []
 
-    def pass_on(number: int, _frame: FrameType | None) -> None:
-        if not children:
-            sys.exit(128 + number)
-        if number != signal.SIGINT:  # Ctrl-C reaches the command from the terminal already
-            children[0].send_signal(number)
-
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, pass_on)
+@contextlib.contextmanager
+def _served(directory: Path, *, fast: bool) -> Iterator[dict[str, str]]:
     with EmbeddedPostgres(directory, fast=fast) as server:
-        tool = shutil.which("setpriv")
-        tied = [tool, "--pdeathsig", "TERM", "--"] if tool else []
-        children.append(subprocess.Popen([*tied, *command], env=os.environ | {"DATABASE_URL": server.url()}))
-        code = children[0].wait()
-        return code if code >= 0 else 128 - code
+        yield {"DATABASE_URL": server.url()}
 
 
 def main(arguments: Sequence[str]) -> int:

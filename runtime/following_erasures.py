@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from functools import partial
 from typing import Final
 
@@ -17,6 +17,7 @@ from projections.building import Stopped
 from projections.projector import connect
 from projections.rebuild import Progress, RebuildRunning
 from runtime import rewriting
+from runtime.around import beside
 from runtime.erasing import AnotherIsErasing, Erasing
 from runtime.master_key import secrets_from
 from runtime.settings import Settings
@@ -54,17 +55,9 @@ def erasing_of(settings: Settings, stop: threading.Event | None = None) -> Itera
         )
 
 
-@contextmanager
-def following(settings: Settings) -> Iterator[threading.Thread]:
+def following(settings: Settings) -> AbstractContextManager[threading.Thread]:
     """While the block runs, decided erasures are carried out within seconds, and their bytes leave within a day."""
-    stop = threading.Event()
-    thread = threading.Thread(target=_follow, args=(settings, stop), name="forsa erasing", daemon=True)
-    thread.start()
-    try:
-        yield thread
-    finally:
-        stop.set()
-        thread.join()
+    return beside("forsa erasing", _follow, settings)
 
 
 def _follow(settings: Settings, stop: threading.Event) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing
 from typing import Final
 
 import psycopg
 
 from projections.feed_writer import FeedWriter
 from projections.projector import AWAY_SECONDS, Listener
+from runtime.around import beside
 from runtime.settings import Settings
 from runtime.wiring import open_means
 
@@ -20,17 +20,9 @@ AFTER_FAULT_SECONDS: Final = 5.0
 AWAY: Final = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.ReadOnlySqlTransaction)
 
 
-@contextmanager
-def following(settings: Settings) -> Iterator[threading.Thread]:
+def following(settings: Settings) -> AbstractContextManager[threading.Thread]:
     """While the block runs, each public event is on its feeds within a moment. A second process stands by."""
-    stop = threading.Event()
-    thread = threading.Thread(target=follow, args=(settings, stop), name="forsa feeds", daemon=True)
-    thread.start()
-    try:
-        yield thread
-    finally:
-        stop.set()
-        thread.join()
+    return beside("forsa feeds", follow, settings)
 
 
 def follow(settings: Settings, stop: threading.Event) -> None:

@@ -27,11 +27,11 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Final, Self
 
+from runtime.around import run_inside
 from runtime.kafka_jars import NoKafkaError, find_lack, java, version
 
 START_SECONDS: Final = 60
@@ -253,28 +253,18 @@ def _keep(broker: LocalKafka, stop: threading.Event) -> None:
 
 
 def run_with_kafka(directory: Path, command: Sequence[str]) -> int:
-    """The exit code of a command that ran with KAFKA_BOOTSTRAP set; 128 + n where signal n ended it.
+    """The exit code of a command that ran with KAFKA_BOOTSTRAP set; see `run_inside`."""
+    return run_inside(_served(directory), command)
 
-    The command gets SIGTERM when this process is killed, and the signals that this process is sent.
-    """
-    children: list[subprocess.Popen[bytes]] = []
 
-    def pass_on(number: int, _frame: FrameType | None) -> None:
-        if not children:
-            sys.exit(128 + number)
-        if number != signal.SIGINT:  # Ctrl-C reaches the command from the terminal already
-            children[0].send_signal(number)
-
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, pass_on)
-    given = os.environ.get("KAFKA_BOOTSTRAP")
-    with nullcontext() if given else LocalKafka(directory) as broker:
-        address = {"KAFKA_BOOTSTRAP": broker.bootstrap} if broker else {}
-        tool = shutil.which("setpriv")
-        tied = [tool, "--pdeathsig", "TERM", "--"] if tool else []
-        children.append(subprocess.Popen([*tied, *command], env=os.environ | address))
-        code = children[0].wait()
-        return code if code >= 0 else 128 - code
+@contextmanager
+def _served(directory: Path) -> Iterator[dict[str, str]]:
+    """The variables of a broker that runs: another's where the environment names one already."""
+    if os.environ.get("KAFKA_BOOTSTRAP"):
+        yield {}
+        return
+    with LocalKafka(directory) as broker:
+        yield {"KAFKA_BOOTSTRAP": broker.bootstrap}
 
 
 def main(arguments: Sequence[str]) -> int:
