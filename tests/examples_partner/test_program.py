@@ -147,7 +147,7 @@ def is_killed_while_messages_come(start: Start, rows: FeedRows, *way: str) -> No
 
     telling = threading.Thread(target=tell)
     telling.start()
-    for _ in range(15):
+    for _ in range(6):
         program = start("killed", *way, "--from", "start")
         until(partial(has_moved, program, program.place()))
         done.wait(chance.uniform(0, 0.1))
