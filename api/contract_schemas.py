@@ -54,6 +54,7 @@ FIELDS: Final[Mapping[str, str]] = {
     "delegation": "The delegation of Entraide Nationale that keeps the register.",
     "diploma": "The whole public record of the diploma after what this message tells.",
     "duplicates": "How many duplicates were issued so far.",
+    "earlier_numbers": "The numbers it had before it was corrected, oldest first: a paper with one is this diploma's.",
     "epoch": "The epoch of the feed that `sequence` counts in.",
     "feed": "The feed's name.",
     "feedepoch": "The epoch of the feed: another one begins after a restore.",

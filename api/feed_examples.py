@@ -17,7 +17,7 @@ from domain.texts import LANGUAGES, text
 HERE: Final = f"/v1/feeds/{NATIONAL}"
 JUNE: Final = date(2027, 6, 21)
 HELD: Final = PublicDiploma(
-    id=UUID(DIPLOMA), revision=1, status=IN_FORCE, number="2027/0011",
+    id=UUID(DIPLOMA), revision=1, status=IN_FORCE, number="2027/0011", earlier_numbers=[],
     register=PublicRegister(UUID(DELEGATION), "vocational_diploma", 2027), title="vocational_diploma", trade="COU",
     level="level_2", centre=UUID(CENTRE), convention=UUID(CONVENTION), session=UUID(SESSION),
     learner_reference=UUID("6d1b5c0e-3a52-4f0c-9b6e-8a7f1f0e2d43"), awarded_on=JUNE,

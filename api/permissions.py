@@ -72,6 +72,7 @@ WRITES: Final[Mapping[str, tuple[str, ...]]] = {
 }
 READS: Final[Mapping[str, tuple[str, ...]]] = {
     **{name: roles for kind in KINDS.values() for name, roles in _of_kind(kind).items()},
+    "centres.get-centre": (*_EVERYBODY, "partner"),  # the school a diploma was prepared at has a name
     "learners.list-learners": _LEARNER_READERS,
     "learners.search-learners": _FINDERS,
     "learners.look-up-learner": WRITES["organisations.open-emergency-access"],

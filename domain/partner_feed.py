@@ -80,6 +80,7 @@ class PublicDiploma(msgspec.Struct, frozen=True, kw_only=True):
     revision: int  # how many messages of this feed tell of it, this one counted
     status: str  # in_force | annulled
     number: str
+    earlier_numbers: list[str]  # it had before it was corrected, oldest first: papers with them are about
     register: PublicRegister
     title: str  # diploma_kind
     trade: str | None
@@ -213,6 +214,7 @@ def _awarded(event: DiplomaAwarded) -> PublicDiploma:
         revision=1,
         status=IN_FORCE,
         number=event.number,
+        earlier_numbers=[],
         register=register,
         title=event.title,
         trade=event.trade,
@@ -225,8 +227,11 @@ def _awarded(event: DiplomaAwarded) -> PublicDiploma:
     )
 
 
-def _corrected(_before: PublicDiploma, event: DiplomaCorrected) -> dict[str, Any]:
-    return {name: getattr(event, name) for name in ("number", "title", "trade", "level", "awarded_on")}
+def _corrected(before: PublicDiploma, event: DiplomaCorrected) -> dict[str, Any]:
+    corrected = {name: getattr(event, name) for name in ("number", "title", "trade", "level", "awarded_on")}
+    if event.number != before.number:
+        corrected["earlier_numbers"] = [*before.earlier_numbers, before.number]
+    return corrected
 
 
 def _handed_over(_before: PublicDiploma, event: DiplomaHandedOver) -> dict[str, Any]:

@@ -31,6 +31,7 @@ class RegisteredDiploma(msgspec.Struct, frozen=True, kw_only=True):
     diploma_kind: str
     year: int
     number: str
+    earlier_numbers: list[str]  # it had before it was corrected, oldest first
     title: str
     trade: str | None
     level: str
@@ -58,6 +59,7 @@ def rows_of(_stream: UUID, state: Any, _opened: Opened) -> list[Row]:
             each.register.kind,
             each.register.year,
             each.number,
+            list(each.earlier_numbers),
             [clean_register_number(number) for number in (*each.earlier_numbers, each.number)],
             each.title,
             each.trade,
@@ -90,6 +92,7 @@ VIEW: Final = StreamView(
         Column("diploma_kind", "text", required=True),
         Column("year", "integer", required=True),
         Column("number", "text", required=True),
+        Column("earlier_numbers", "text[]", required=True),
         Column("numbers", "text[]", required=True),  # folded as they are claimed: it is found by an earlier one too
         Column("title", "text", required=True),
         Column("trade", "text"),
@@ -115,9 +118,9 @@ VIEW: Final = StreamView(
 # ── queries ──
 
 _COLUMNS: Final[LiteralString] = (
-    "stream, diploma, version, enrolment, centre, convention, delegation, diploma_kind, year, number, title, trade,"
-    " level, session, learner_reference, awarded_on, status, handed_over_on, duplicates, minutes_rectified_on,"
-    " annulled_on"
+    "stream, diploma, version, enrolment, centre, convention, delegation, diploma_kind, year, number, earlier_numbers,"
+    " title, trade, level, session, learner_reference, awarded_on, status, handed_over_on, duplicates,"
+    " minutes_rectified_on, annulled_on"
 )
 ONE: Final[LiteralString] = f"""
 select {_COLUMNS}
