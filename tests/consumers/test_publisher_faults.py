@@ -45,13 +45,14 @@ def test_a_broker_that_dies_under_load_costs_nothing(
     own_kafka: LocalKafka, topic: str, log_dsn: str, projector_dsn: str
 ) -> None:
     rows, before = FeedRows(log_dsn, topic), {*threading.enumerate()}
-    with publishing(projector_dsn, development(own_kafka.bootstrap), rows), rows_coming(rows):
-        for how in ("kill", "stop", "pause"):
-            until(lambda: rows.progress().lag_events < 100 < len(rows.all), "a publisher that keeps up")
-            strike(own_kafka, how)
-            done = rows.progress().sequence
-            until(lambda done=done: rows.progress().sequence > done, f"{how}: an acknowledgement", BACK_SECONDS)  # type: ignore[misc]
-        until(lambda: rows.progress().lag_events < 100, "the rest")
+    with publishing(projector_dsn, development(own_kafka.bootstrap), rows):
+        with rows_coming(rows):
+            for how in ("kill", "stop", "pause"):
+                until(lambda: rows.progress().lag_events < 100 < len(rows.all), "a publisher that keeps up")
+                strike(own_kafka, how)
+                done = rows.progress().sequence
+                until(lambda done=done: rows.progress().sequence > done, f"{how}: an acknowledgement", BACK_SECONDS)  # type: ignore[misc]
+        until(rows.is_published, "the rest")
     assert_all_arrived(own_kafka, rows)
     until(lambda: not {*threading.enumerate()} - before, "the end of the old producers' threads")
 
