@@ -1,7 +1,8 @@
 """What Prometheus is told, on a port of its own: counts of the web and of the projector, without any personal data.
 
 Labels are of closed sets (routes, codes, classes, views, feeds, partners' systems), never ids of people. Web processes
-share files in one directory, so any of them answers for all; the projector asks the database when it is asked, so a stuck one is seen too.
+share files in one directory, so any of them answers for all; the projector asks the database when it is asked, so a
+stuck one is seen too.
 """
 
 from __future__ import annotations
