@@ -6,7 +6,7 @@ A topic behind our progress is filled again; one that says what the table does n
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -35,6 +35,9 @@ class Table(Protocol):
 
     def message(self, place: Place) -> bytes | None:
         """The message at this place."""
+
+    def messages(self, places: Collection[Place]) -> Mapping[Place, bytes]:
+        """The messages at these places, those that there are."""
 
 
 class End(NamedTuple):
@@ -138,8 +141,9 @@ def _refuse_forged(tail: list[Told], table: Table, topic: str) -> None:
     No restore leaves it otherwise: ids are told anew from some place on, up to the last.
     """
     ends = {epoch: table.end_of(epoch) or 0 for epoch in {message.place.epoch for _, message in tail}}
+    known = table.messages({message.place for _, message in tail})
     for stored, message in tail:
-        if message.place.sequence <= ends[message.place.epoch] and table.message(message.place) != stored:
+        if message.place.sequence <= ends[message.place.epoch] and known.get(message.place) != stored:
             raise _foreign(topic, f"another message than the table's under the id {message.place}")
 
 

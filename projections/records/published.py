@@ -8,7 +8,7 @@ back is published again, under the same ids.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, LiteralString
 
@@ -81,9 +81,13 @@ class FeedTable:
 
     def message(self, place: Place) -> bytes | None:
         """The message at this place, whether or not it still stands."""
-        query = "select event from records.feed_rows where feed = %s and epoch = %s and sequence = %s"
-        row = self._connection.execute(query, (self.feed, *place)).fetchone()
-        return None if row is None else bytes(row[0])
+        return self.messages([place]).get(place)
+
+    def messages(self, places: Collection[Place]) -> dict[Place, bytes]:
+        """The messages at these places, those that there are; in one query."""
+        epochs, sequences = [each.epoch for each in places], [each.sequence for each in places]
+        rows = self._connection.execute(_MESSAGES, (epochs, sequences, self.feed)).fetchall()
+        return {Place(epoch, sequence): bytes(event) for epoch, sequence, event in rows}
 
 
 class PublishingSession:
@@ -179,6 +183,10 @@ update records.feed_published set refused = %(reason)s where feed = %(feed)s and
 _END: Final[LiteralString] = """
 select sequence from records.feeds where feed = %(feed)s and epoch = %(epoch)s
 union all select stands_until from records.feed_epochs where feed = %(feed)s and epoch = %(epoch)s
+"""
+_MESSAGES: Final[LiteralString] = """
+select epoch, sequence, event from unnest(%s::integer[], %s::bigint[]) asked (epoch, sequence)
+  join records.feed_rows using (epoch, sequence) where feed = %s
 """
 _PUBLISHED: Final[LiteralString] = """
 select feed, topic, done.epoch, done.sequence, done.refused,
