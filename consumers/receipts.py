@@ -28,6 +28,7 @@ MOST_RECORDS: Final = 500  # of one transaction
 POLL_SECONDS: Final = 0.5
 AGAIN_SECONDS: Final = 0.5  # between attempts to reach what is away, or to be the one who reads
 LOOK_SECONDS: Final = 5.0  # between two looks at the ends of the topic
+FORGET_SECONDS: Final = 3_600.0  # between two times that old parked bodies are forgotten
 # A record that is larger still comes, alone; nobody's large ones fill the memory together.
 FETCH: Final[Mapping[str, Any]] = {
     "max_poll_records": MOST_RECORDS,
@@ -88,11 +89,14 @@ class ReceiptReader:
             self._broker, self._topic, {"min.insync.replicas": str(min(2, self._broker.replication)), **TOPIC}
         )
         with self._consumer() as consumer:
-            looked = 0.0
+            looked = forgot = float("-inf")
             while not stop.is_set():
                 if time.monotonic() - looked > LOOK_SECONDS:
                     self._look(consumer)
                     looked = time.monotonic()
+                if time.monotonic() - forgot > FORGET_SECONDS:
+                    self._inbox.forget_old()
+                    forgot = time.monotonic()
                 for partition, records in consumer.poll(timeout_ms=int(POLL_SECONDS * 1000)).items():
                     self._take(partition.partition, [arrived(each) for each in records])
 

@@ -22,6 +22,7 @@ from projections.tables import lock_view, untended
 
 READING: Final = "forsa.topic."  # the purpose of the lock
 KEPT_OF_KEY, KEPT_OF_BODY = 200, 4096  # bytes of what is parked
+KEPT_DAYS: Final = 90  # what was sent of a parked record; that it was parked, and why, stays
 
 
 class Away(Exception):
@@ -60,7 +61,7 @@ class ParkedReceipt(msgspec.Struct, frozen=True, kw_only=True):
     size: int
     at: datetime
     key: bytes | None
-    body: bytes
+    body: bytes | None  # None: forgotten
 
 
 class Inbox:
@@ -101,6 +102,12 @@ class Inbox:
                 taken = self._take(self._connection, partition, arrived, grants)
         self._next[partition] = upto
         return taken
+
+    def forget_old(self) -> None:
+        """What was sent in records parked 90 days ago is kept no longer: who knows whom it names. Raises Away."""
+        with self._away():
+            if self._connection is not None:
+                self._connection.execute(_FORGET, (KEPT_DAYS,))
 
     def close(self) -> None:
         """No session, and no lock, is held."""
@@ -161,6 +168,10 @@ on conflict (topic, partition) do update set next_offset = excluded.next_offset
 _PARK: Final[LiteralString] = """
 insert into records.parked_receipts (topic, partition, record_offset, key, body, size, reason, detail)
 values (%s, %s, %s, %s, %s, %s, %s, %s)
+"""
+_FORGET: Final[LiteralString] = """
+update records.parked_receipts set key = null, body = null
+ where at < now() - make_interval(days => %s) and (key is not null or body is not null)
 """
 _PARKED: Final[LiteralString] = """
 select topic, partition, record_offset, reason, detail, size, at, key, body from records.parked_receipts

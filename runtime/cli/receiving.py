@@ -75,5 +75,5 @@ def _shown(parked: ParkedReceipt, *, body: bool) -> dict[str, str | int]:
         "wanted": parked.detail,
     }
     if body:  # a stranger's bytes on somebody's terminal: shown as escapes
-        shown |= {"key": ascii(parked.key or b""), "body": ascii(parked.body)}
+        shown |= {"key": ascii(parked.key or b""), "body": ascii(parked.body or b"")}
     return shown

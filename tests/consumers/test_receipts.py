@@ -19,7 +19,6 @@ from runtime.kafka_jars import find_lack, java
 from runtime.local_kafka import LocalKafka
 from tests.consumers.receipts_sent import (
     POISON,
-    WAIT_SECONDS,
     Sent,
     binary,
     event_of,
@@ -34,6 +33,7 @@ from tests.consumers.receipts_sent import (
     structured,
     wait_until_taken,
 )
+from tests.runtime.forsa_run import until
 
 PARTNER = ident("partner")
 MANY = [ident(f"partner {number}") for number in range(20)]
@@ -93,6 +93,21 @@ def test_of_what_is_parked_the_beginning_is_kept(log_dsn: str, projector_dsn: st
         rows = connection.execute(query).fetchall()
     assert rows == [("too-large", REASONS["too-large"], len(body), 4096, 200),
                     ("truncated", REASONS["truncated"], 0, 0, 1)]  # fmt: skip
+
+
+def test_what_was_sent_of_a_parked_record_is_forgotten_after_ninety_days(
+    log_dsn: str, projector_dsn: str, kafka: str, topic: str
+) -> None:
+    sent = [Sent(b"k", b"not json", [], "unreadable-json"), Sent(b"k", b"not json", [], "unreadable-json")]
+    send_made(kafka, topic, sent)
+    with reading(projector_dsn, kafka, topic):
+        wait_until_taken(log_dsn, topic, 2)
+    with psycopg.connect(log_dsn) as connection:
+        connection.execute("update records.parked_receipts set at = at - interval '91 days' where record_offset = 0")
+    with reading(projector_dsn, kafka, topic), psycopg.connect(log_dsn, autocommit=True) as connection:
+        query = "select reason, key, body from records.parked_receipts order by id"
+        until(lambda: connection.execute(query).fetchone() == ("unreadable-json", None, None))
+        assert connection.execute(query).fetchall()[1] == ("unreadable-json", b"k", b"not json")
 
 
 def test_what_the_database_does_not_take_is_parked_alone(
@@ -299,14 +314,6 @@ def applied_count(log_dsn: str) -> int:
     """How many receipts were applied."""
     with psycopg.connect(log_dsn) as connection:
         return int((connection.execute("select count(*) from records.receipts").fetchone() or (0,))[0])
-
-
-def until(holds: object, seconds: float = WAIT_SECONDS) -> None:
-    """It holds. Fails after so many seconds."""
-    end = time.monotonic() + seconds
-    while not holds():  # type: ignore[operator]
-        assert time.monotonic() < end, "it did not come about"
-        time.sleep(0.02)
 
 
 def test_a_reader_of_nothing_ends_when_it_is_asked(projector_dsn: str, topic: str) -> None:

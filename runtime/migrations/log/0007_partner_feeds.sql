@@ -107,6 +107,7 @@ do $$ begin
   if exists (select from pg_roles where rolname = 'forsa_projector') then
     grant select, insert on records.feed_rows, records.feed_epochs, records.receipts, records.parked_receipts
       to forsa_projector;
+    grant update (key, body) on records.parked_receipts to forsa_projector;  -- forgotten after a while
     grant select, insert, update on records.feeds, records.feed_published, records.consumed to forsa_projector;
   end if;
 end $$;
