@@ -7,8 +7,10 @@ neither.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date
+from pathlib import Path
 from typing import Final, NamedTuple
 from uuid import UUID, uuid5
 
@@ -31,8 +33,9 @@ from domain.parameter import SetParameter
 from domain.sealed import clear
 from domain.worker import Login, LoginBound, WorkerPerson, WorkerRecorded, login_value
 from runtime.settings import DEVELOPMENT_ISSUER
+from runtime.tokens import DevelopmentIssuer
 from runtime.wiring import Forsa
-from tests.api.stack import CENTRE, DAY, LATE, SYSTEM, ident
+from tests.api.stack import CENTRE, DAY, LATE, SYSTEM, Api, composed, ident
 
 LAST, SEASON = 2025, 2026
 
@@ -185,6 +188,18 @@ class Holder(NamedTuple):
     def grant(self) -> UUID:
         """The grant's id."""
         return ident(f"grant {self.login}" if self.nth == 1 else f"grant {self.login} {self.nth}")
+
+
+@contextmanager
+def api_with(web_dsn: str, keys_dsn: str, token_key: Path, holders: Sequence[Holder]) -> Iterator[Api]:
+    """A client that speaks for these holders too."""
+    forsa = composed(web_dsn, keys_dsn, token_key)
+    held_by(forsa, holders)
+    issuer = DevelopmentIssuer(token_key, "forsa")
+    api = Api(forsa, issuer)
+    api.tokens |= {each.login: issuer.issue(each.login, api.issued_at) for each in holders}
+    yield api
+    forsa.close()
 
 
 def held_by(forsa: Forsa, holders: Iterable[Holder]) -> None:

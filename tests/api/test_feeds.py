@@ -30,9 +30,8 @@ from projections.projector import Projector
 from runtime.erasing import Erasing
 from runtime.feed_notices import FeedNotices as RealNotices
 from runtime.keyring import Keyring
-from runtime.tokens import DevelopmentIssuer
-from tests.api.regions import DIPLOMA, ENROLMENT, LEARNER, NUMBER, Holder, held_by, stood_up
-from tests.api.stack import DAY, NOW, SYSTEM, Api, composed, ident
+from tests.api.regions import DIPLOMA, ENROLMENT, LEARNER, NUMBER, Holder, api_with, stood_up
+from tests.api.stack import DAY, NOW, SYSTEM, Api, ident
 from tests.api.test_bad_input import assert_problem, errors_of
 from tests.feed_rows import FeedRows, awarded, later, lives, register_of
 
@@ -50,13 +49,8 @@ SNAPSHOT: Final = f"{ROWS}/snapshot"
 
 @pytest.fixture
 def api(web_dsn: str, keys_role_dsn: str, token_key: Path) -> Iterator[Api]:
-    forsa = composed(web_dsn, keys_role_dsn, token_key)
-    held_by(forsa, HOLDERS)
-    issuer = DevelopmentIssuer(token_key, "forsa")
-    api = Api(forsa, issuer)
-    api.tokens |= {each.login: issuer.issue(each.login, api.issued_at) for each in HOLDERS}
-    yield api
-    forsa.close()
+    with api_with(web_dsn, keys_role_dsn, token_key, HOLDERS) as api:
+        yield api
 
 
 @pytest.fixture

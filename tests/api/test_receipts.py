@@ -18,9 +18,8 @@ from domain.partner_feed import NATIONAL, START, Place, feed_name, read_message
 from domain.partner_receipts import Receipt
 from projections.records.receipts import KAFKA, PartnerStand, Receipts, add, partners_of
 from runtime.grants import HeldGrant
-from runtime.tokens import DevelopmentIssuer
-from tests.api.regions import Holder, held_by
-from tests.api.stack import DAY, SYSTEM, Api, composed, ident, worker
+from tests.api.regions import Holder, api_with
+from tests.api.stack import DAY, SYSTEM, Api, ident, worker
 from tests.api.test_bad_input import assert_problem
 from tests.feed_rows import FeedRows, lives
 
@@ -37,13 +36,8 @@ GRANT: Final = HeldGrant("partner", "national", "", OFFICE)
 
 @pytest.fixture
 def api(web_dsn: str, keys_role_dsn: str, token_key: Path) -> Iterator[Api]:
-    forsa = composed(web_dsn, keys_role_dsn, token_key)
-    held_by(forsa, HOLDERS)
-    issuer = DevelopmentIssuer(token_key, "forsa")
-    api = Api(forsa, issuer)
-    api.tokens |= {each.login: issuer.issue(each.login, api.issued_at) for each in HOLDERS}
-    yield api
-    forsa.close()
+    with api_with(web_dsn, keys_role_dsn, token_key, HOLDERS) as api:
+        yield api
 
 
 @pytest.fixture

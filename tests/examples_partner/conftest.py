@@ -12,23 +12,15 @@ from consumers.brokers import Broker
 from consumers.diploma_publisher import publish_waiting
 from domain.partner_feed import NATIONAL
 from runtime.tokens import DevelopmentIssuer
-from tests.api.stack import composed
 from tests.examples_partner.program import Program
 from tests.feed_rows import FeedRows
-from tests.runtime.served import Served
+from tests.runtime.served import Served, web_settings
 
 
 @pytest.fixture
 def settings(web_dsn: str, keys_role_dsn: str, tmp_path: Path) -> Mapping[str, str]:
     """Of a web process over the test's databases, with the test world in them."""
-    key = tmp_path / "token-key.json"
-    composed(web_dsn, keys_role_dsn, key).close()
-    return {
-        "FORSA_DATABASE_URL": web_dsn,
-        "FORSA_KEYS_DATABASE_URL": keys_role_dsn,
-        "FORSA_MASTER_KEY": bytes(32).hex(),
-        "FORSA_TOKEN_KEY_FILE": str(key),
-    }
+    return web_settings(web_dsn, keys_role_dsn, tmp_path / "token-key.json")
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Self
 
+from tests.api.stack import composed
 from tests.runtime.forsa_run import CLI, clean_environment, until
 
 
@@ -21,6 +22,17 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def web_settings(web_dsn: str, keys_dsn: str, token_key: Path) -> dict[str, str]:
+    """Settings of a web process over the test's databases, with the test world in them."""
+    composed(web_dsn, keys_dsn, token_key).close()
+    return {
+        "FORSA_DATABASE_URL": web_dsn,
+        "FORSA_KEYS_DATABASE_URL": keys_dsn,
+        "FORSA_MASTER_KEY": bytes(32).hex(),
+        "FORSA_TOKEN_KEY_FILE": str(token_key),
+    }
 
 
 class Answered:

@@ -16,10 +16,10 @@ import pytest
 
 from domain.partner_feed import NATIONAL
 from runtime.tokens import DevelopmentIssuer
-from tests.api.stack import CENTRE, composed
+from tests.api.stack import CENTRE
 from tests.feed_rows import FeedRows, lives
 from tests.runtime.forsa_run import until
-from tests.runtime.served import Answered, Served, request_of, stopped_within
+from tests.runtime.served import Answered, Served, request_of, stopped_within, web_settings
 
 ROWS: Final = f"/v1/feeds/{NATIONAL}"
 LISTENS: Final = "select from pg_stat_activity where application_name = 'forsa feed notices' and state = 'idle'"
@@ -28,15 +28,7 @@ LISTENS: Final = "select from pg_stat_activity where application_name = 'forsa f
 @pytest.fixture
 def settings(web_dsn: str, keys_role_dsn: str, tmp_path: Path) -> Mapping[str, str]:
     """Settings of a web process over the test's databases, with the test world in them."""
-    key = tmp_path / "token-key.json"
-    composed(web_dsn, keys_role_dsn, key).close()
-    return {
-        "FORSA_DATABASE_URL": web_dsn,
-        "FORSA_KEYS_DATABASE_URL": keys_role_dsn,
-        "FORSA_MASTER_KEY": bytes(32).hex(),
-        "FORSA_TOKEN_KEY_FILE": str(key),
-        "FORSA_RATE_PER_SECOND": "0",
-    }
+    return web_settings(web_dsn, keys_role_dsn, tmp_path / "token-key.json") | {"FORSA_RATE_PER_SECOND": "0"}
 
 
 @pytest.fixture

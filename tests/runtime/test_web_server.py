@@ -19,8 +19,17 @@ import pytest
 
 from api.headers import ALWAYS
 from runtime.tokens import DevelopmentIssuer
-from tests.api.stack import CENTRE, IDENTIFICATION, composed
-from tests.runtime.served import Answered, Served, everything, free_port, request_of, stopped_within, value_of
+from tests.api.stack import CENTRE, IDENTIFICATION
+from tests.runtime.served import (
+    Answered,
+    Served,
+    everything,
+    free_port,
+    request_of,
+    stopped_within,
+    value_of,
+    web_settings,
+)
 
 APPEND_LOCK = 7066
 READ = f"/v1/centres/{CENTRE}"  # needs no view
@@ -29,15 +38,7 @@ READ = f"/v1/centres/{CENTRE}"  # needs no view
 @pytest.fixture
 def settings(web_dsn: str, keys_role_dsn: str, tmp_path: Path) -> Mapping[str, str]:
     """Settings of a web process over the test's databases, with the test world in them."""
-    key = tmp_path / "token-key.json"
-    forsa = composed(web_dsn, keys_role_dsn, key)
-    forsa.close()
-    return {
-        "FORSA_DATABASE_URL": web_dsn,
-        "FORSA_KEYS_DATABASE_URL": keys_role_dsn,
-        "FORSA_MASTER_KEY": bytes(32).hex(),
-        "FORSA_TOKEN_KEY_FILE": str(key),
-    }
+    return web_settings(web_dsn, keys_role_dsn, tmp_path / "token-key.json")
 
 
 @pytest.fixture
