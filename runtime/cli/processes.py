@@ -99,9 +99,18 @@ def refuse_taken(settings: Settings) -> None:
             ) from None
 
 
+class Asked(threading.Event):
+    """An event that a signal's handler may set: it runs in the very thread that may be inside `wait`, lock in hand."""
+
+    def __init__(self) -> None:
+        """Not set."""
+        super().__init__()
+        self._cond = threading.Condition(threading.RLock())  # the library's own is not for entering twice
+
+
 def stopped_by_signals() -> threading.Event:
     """Set when this process is asked to end: SIGTERM, SIGINT, SIGHUP."""
-    stop = threading.Event()
+    stop = Asked()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
     return stop
