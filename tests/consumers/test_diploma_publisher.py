@@ -58,7 +58,10 @@ def test_an_idle_publisher_keeps_its_session(kafka: str, topic: str, log_dsn: st
 
     def held_by() -> list[tuple[int]]:
         with psycopg.connect(log_dsn) as connection:
-            return connection.execute("select pid from pg_locks where locktype = 'advisory'").fetchall()
+            return connection.execute(
+                "select pid from pg_locks join pg_database on pg_database.oid = pg_locks.database"
+                " where locktype = 'advisory' and datname = current_database()"
+            ).fetchall()
 
     with publishing(projector_dsn, development(kafka), rows) as publisher:
         until(lambda: publisher.figures.producers, "publishing")
