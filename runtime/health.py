@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 import psycopg
 
@@ -52,19 +52,26 @@ def of_projector(settings: Settings, views: Sequence[View] = ALL_VIEWS) -> str |
 
 def of_publisher(settings: Settings) -> str | None:
     """What is wrong with the publisher; None where each feed is some publisher's, waiting for a broker or not."""
-    try:
-        with psycopg.connect(address(settings.projector_database_url, "")) as connection:
-            unpublished = unpublished_feeds(connection)
-    except psycopg.Error as unreached:
-        return f"the database is not reached ({type(unreached).__name__})"
-    return f"nobody publishes these feeds: {', '.join(unpublished)}" if unpublished else None
+
+    def wrong(connection: psycopg.Connection[Any]) -> str | None:
+        unpublished = unpublished_feeds(connection)
+        return f"nobody publishes these feeds: {', '.join(unpublished)}" if unpublished else None
+
+    return _found(settings, wrong)
 
 
 def of_receipts(settings: Settings) -> str | None:
     """What is wrong with the reader of receipts; None where the topic is some reader's, waiting for a broker or not."""
+    return _found(
+        settings, lambda connection: None if is_read(connection, RECEIPTS_TOPIC) else f"nobody reads {RECEIPTS_TOPIC}"
+    )
+
+
+def _found(settings: Settings, wrong: Callable[[psycopg.Connection[Any]], str | None]) -> str | None:
+    """What is wrong by the database, or that it is not reached."""
     try:
         with psycopg.connect(address(settings.projector_database_url, "")) as connection:
-            return None if is_read(connection, RECEIPTS_TOPIC) else f"nobody reads {RECEIPTS_TOPIC}"
+            return wrong(connection)
     except psycopg.Error as unreached:
         return f"the database is not reached ({type(unreached).__name__})"
 
